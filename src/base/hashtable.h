@@ -17,7 +17,7 @@ struct hash_key {
 };
 
 struct hashtable {
-	uint32_t *cells; /* n_cells: slot + 1, or 0 */
+	uint32_t *cells;  /* n_cells: slot + 1, or 0 */
 	uint32_t n_cells; /* a power of two, at least twice the slots */
 	uint32_t len;
 	size_t key_len;

@@ -22,8 +22,8 @@ struct timerheap {
 	uint32_t cap, len;
 };
 
-void timerheap_init(struct timerheap *h, struct timerheap_entry *heap,
-		    uint32_t *place, uint32_t cap);
+void timerheap_init(struct timerheap *h, struct timerheap_entry *heap, uint32_t *place,
+		    uint32_t cap);
 
 /* Arm, move or (deadline == TIMER_NONE) disarm the timer of id (id < cap). */
 void timerheap_set(struct timerheap *h, uint32_t id, uint64_t deadline);

@@ -24,8 +24,8 @@ void out_u16(struct out *o, uint16_t v);
 void out_u32(struct out *o, uint32_t v);
 void out_u64(struct out *o, uint64_t v);
 void out_bytes(struct out *o, const void *p, size_t n);
-void out_str(struct out *o, const char *s);        /* without its NUL */
-void out_dec(struct out *o, uint64_t v);           /* decimal digits */
+void out_str(struct out *o, const char *s); /* without its NUL */
+void out_dec(struct out *o, uint64_t v);    /* decimal digits */
 void out_hex(struct out *o, const void *p, size_t n, bool upper);
 
 /* Overwrite two bytes that were written before, at offset at (at + 2 <= len). */
