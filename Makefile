@@ -41,7 +41,7 @@ endif
 mode_release := -O2 $(HARDEN)
 mode_debug   := -O0 -g3
 mode_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-mode_cov     := -O0 -g --coverage
+mode_cov     := -O0 -g --coverage -DJAIL_RELAXED
 mode_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(mode_$(BUILD)),)
 $(error BUILD=$(BUILD) is none of release debug asan cov fuzz)
