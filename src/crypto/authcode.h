@@ -7,7 +7,8 @@
  * With AUTH_HMAC_SHA256 the secret is the key and not part of the message.
  * `bound` appends the SHA-256 (32 bytes) of the installed file to zz's input.
  *
- * Digests are fetched once (authcode_init) and used from one thread. */
+ * Digests are fetched once (authcode_new) and used from one thread.  Asserted, not
+ * reported: a spec that auth_spec_check would refuse. */
 #ifndef CRYPTO_AUTHCODE_H
 #define CRYPTO_AUTHCODE_H
 
@@ -34,10 +35,10 @@ enum auth_hash {
 
 struct auth_spec {
 	enum auth_hash hash;
-	uint16_t bits;         /* multiple of 4, 12 .. auth_hash_bits() */
-	bool request_serial;   /* serial number is part of yy's input (default) */
-	bool confirm_code;     /* YY is part of zz's input (default) */
-	bool bound;            /* the file's digest is part of zz's input */
+	uint16_t bits;       /* multiple of 4, 12 .. auth_hash_bits() */
+	bool request_serial; /* serial number is part of yy's input (default) */
+	bool confirm_code;   /* YY is part of zz's input (default) */
+	bool bound;          /* the file's digest is part of zz's input */
 };
 
 /* A secret string, as hashed. Wipe with secret_wipe(). */
@@ -48,6 +49,10 @@ struct auth_secret {
 
 struct authcode; /* fetched digests */
 
+/* 0, or FC_EBAD and *ret_why (static text): a length that is no multiple of 4 or
+ * not within 12 .. auth_hash_bits(). */
+int auth_spec_check(const struct auth_spec *spec, const char **ret_why);
+
 /* By the name used in configurations ("sha1", "hmac-sha256", …): the hash or
  * FC_EABSENT.  "md2" is FC_EUNKNOWN: OpenSSL no longer has it. */
 int auth_hash_by_name(const char *name);
@@ -55,14 +60,15 @@ const char *auth_hash_name(enum auth_hash h);
 unsigned auth_hash_bits(enum auth_hash h);
 
 /* NULL when memory or OpenSSL fails.  Loads the legacy provider too, in a
- * library context of its own, if it is there. */
+ * library context of its own, if it is there: that reads files, so it belongs
+ * before a process jails itself. */
 struct authcode *authcode_new(void);
 void authcode_free(struct authcode *a);
 
 /* Can this OpenSSL do it?  false for MD4 without the legacy provider. */
 bool authcode_has(const struct authcode *a, enum auth_hash h);
 
-/* yy.  0, or FC_ECRYPTO. */
+/* yy.  0, or FC_ECRYPTO (OpenSSL failed, or !authcode_has(a, spec->hash)). */
 int authcode_request(struct authcode *a, const struct auth_spec *spec,
 		     const struct auth_secret *secret, const char *serial,
 		     size_t serial_len, const struct mac *mac, struct name_code *ret);
