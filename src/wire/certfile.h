@@ -4,9 +4,8 @@
  *	type 2, length 2 (of the value), value, crc 4   -- big-endian
  *	crc: CRC-32 over type, length and value
  *
- * The parser judges structure alone, in one pass, in the order of the objects,
- * but reports by the rules of SPEC section 6: it returns the device's error
- * number.  Nothing is decoded inside a value. */
+ * The parser judges structure alone and reports by the rules of SPEC section 6:
+ * it returns the device's error number.  Nothing is decoded inside a value. */
 #ifndef WIRE_CERTFILE_H
 #define WIRE_CERTFILE_H
 
@@ -24,9 +23,9 @@ enum certfile_type {
 };
 
 enum {
-	CERTFILE_MAX = 16 * 1024, /* F3 */
+	CERTFILE_MAX = 16 * 1024,    /* F3 */
 	CERTFILE_SKIPPABLE = 0x8000, /* F2 */
-	CERTFILE_OVERHEAD = 8     /* bytes an object needs beside its value */
+	CERTFILE_OVERHEAD = 8        /* bytes an object needs beside its value */
 };
 
 /* The error numbers of SPEC section 6, as sent in ERRnn names. */
@@ -67,16 +66,18 @@ struct certfile_fault {
 };
 
 /* DEVICE_OK or the number of the first failure in the order of section 6:
- *   structure (05 truncated object or length past the end, 08 over
- *   CERTFILE_MAX), then CRCs and types object by object (05; 06 for the key
- *   object; 08 unknown or duplicate), at last 07 (no 0x0002 object).
+ *   structure of the whole file (08 over CERTFILE_MAX; 05 truncated object or
+ *   length past the end, whatever its type), then all CRCs (05; 06 for the key
+ *   object), then all types (08 unknown or duplicate), at last 07 (no 0x0002
+ *   object); within each step the first object at fault (A5).
  * *ret points into p and is written on DEVICE_OK only; *ret_fault on failure
  * (may be NULL). */
 enum device_error certfile_parse(const void *p, size_t len, struct certfile *ret,
 				 struct certfile_fault *ret_fault);
 
 /* Append one object. */
-void certfile_put(struct out *o, enum certfile_type type, const void *value, size_t len);
+void certfile_put(struct out *o, enum certfile_type type, const void *value,
+		  size_t len);
 
 /* The value of the private key object (F1). */
 enum {

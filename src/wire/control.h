@@ -17,18 +17,19 @@
 enum control_type {
 	CONTROL_DEVICES = 1, /* add or update up to CONTROL_ROWS_MAX devices */
 	CONTROL_ACCESS,      /* allow or deny one */
-	CONTROL_RESET,       /* new epoch: certificate is made anew at its next request */
-	CONTROL_PRELOAD,     /* a certificate file for one device (S9) */
-	CONTROL_STATUS,      /* counters and facts */
+	CONTROL_RESET,   /* new epoch: certificate is made anew at its next request */
+	CONTROL_PRELOAD, /* a certificate file for one device (S9) */
+	CONTROL_STATUS,  /* counters and facts */
 
-	CONTROL_DONE = 64,   /* reply to a change */
-	CONTROL_STATUS_IS    /* reply to STATUS */
+	CONTROL_DONE = 64, /* reply to a change */
+	CONTROL_STATUS_IS  /* reply to STATUS */
 };
 
 enum {
 	CONTROL_ROWS_MAX = 200,
 	CONTROL_MESSAGE_MAX = 64 * 1024,
-	CONTROL_FACTS_MAX = 128
+	CONTROL_FACTS_MAX = 128,
+	CONTROL_TYPE_LEN = 2 /* letters of a device type */
 };
 
 struct control_device {

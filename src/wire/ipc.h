@@ -70,9 +70,10 @@ enum {
 	IPC_KEY_MAX = 4096,          /* a wrapped or encrypted private key */
 	IPC_FILE_MAX = 16 * 1024,    /* a certificate file (F3) */
 	IPC_TEXT_MAX = 512,          /* an explanation for the operator */
+	IPC_PATH_MAX = 4096,         /* a file name, for messages */
 	IPC_CERT_SERIAL_LEN = 16,    /* a certificate's serial number */
 	IPC_SEAL_LEN = 32,
-	IPC_DIGEST_LEN = 32          /* SHA-256 */
+	IPC_DIGEST_LEN = 32 /* SHA-256 */
 };
 
 /* A string or blob inside a message; p is NULL only when len is 0. */
@@ -94,14 +95,14 @@ struct ipc_conf {
 };
 
 enum ipc_secret_kind {
-	IPC_SECRET_REQUEST,      /* secret1 of a set: front */
-	IPC_SECRET_CONFIRM,      /* secret2 of a set: front */
-	IPC_SECRET_KEYBOX,       /* secret3 of a set: signer */
-	IPC_SECRET_STORAGE,      /* the storage key: signer */
-	IPC_SECRET_ISSUER_CERT,  /* manufacturer certificate, PEM: signer */
-	IPC_SECRET_ISSUER_KEY,   /* its private key, PEM: signer */
-	IPC_SECRET_ROOT_CERT,    /* the root to make it under, PEM: signer */
-	IPC_SECRET_ROOT_KEY,     /* its private key, PEM: signer */
+	IPC_SECRET_REQUEST,     /* secret1 of a set: front */
+	IPC_SECRET_CONFIRM,     /* secret2 of a set: front */
+	IPC_SECRET_KEYBOX,      /* secret3 of a set: signer */
+	IPC_SECRET_STORAGE,     /* the storage key: signer */
+	IPC_SECRET_ISSUER_CERT, /* manufacturer certificate, PEM: signer */
+	IPC_SECRET_ISSUER_KEY,  /* its private key, PEM: signer */
+	IPC_SECRET_ROOT_CERT,   /* the root to make it under, PEM: signer */
+	IPC_SECRET_ROOT_KEY,    /* its private key, PEM: signer */
 	IPC_SECRET_KIND_LAST = IPC_SECRET_ROOT_KEY
 };
 
@@ -111,7 +112,7 @@ struct ipc_secret {
 };
 
 struct ipc_socket {
-	uint8_t transfer; /* 0: requests arrive here; 1: transfers leave from here */
+	uint8_t transfer;  /* 0: requests arrive here; 1: transfers leave from here */
 	uint16_t listener; /* index of the `listen` address that it belongs to */
 };
 
@@ -133,8 +134,8 @@ struct ipc_failed {
 struct ipc_ask {
 	uint64_t ref;
 	struct mac mac;
-	char type[2];          /* tt of the request, upper case */
-	uint8_t set;           /* number of the secret set that its code matched */
+	char type[2]; /* tt of the request, upper case */
+	uint8_t set;  /* number of the secret set that its code matched */
 	struct ipc_addr peer;
 };
 
@@ -185,8 +186,8 @@ enum ipc_verdict {
 
 struct ipc_answer {
 	uint64_t ref;
-	uint8_t verdict; /* enum ipc_verdict */
-	uint32_t epoch;  /* with FILE */
+	uint8_t verdict;      /* enum ipc_verdict */
+	uint32_t epoch;       /* with FILE */
 	struct ipc_blob file; /* with FILE, else empty */
 };
 
@@ -203,22 +204,22 @@ struct ipc_plan {
 	uint64_t job;
 	struct mac mac;
 	struct ipc_blob class_name;
-	struct ipc_blob serial;                     /* the device's */
-	uint8_t cert_serial[IPC_CERT_SERIAL_LEN];   /* top bit clear, not zero */
-	int64_t not_before, not_after;              /* Unix seconds */
-	struct ipc_blob spki;                       /* empty: make a key pair */
+	struct ipc_blob serial;                   /* the device's */
+	uint8_t cert_serial[IPC_CERT_SERIAL_LEN]; /* top bit clear, not zero */
+	int64_t not_before, not_after;            /* Unix seconds */
+	struct ipc_blob spki;                     /* empty: make a key pair */
 };
 
 /* `seal` is the signer's own code over what it built: SIGN signs nothing else. */
 struct ipc_planned {
 	uint64_t job;
-	int32_t rc;               /* 0 or FC_E…; then the blobs are empty */
-	struct ipc_blob text;     /* what was wrong, for the operator */
+	int32_t rc;           /* 0 or FC_E…; then the blobs are empty */
+	struct ipc_blob text; /* what was wrong, for the operator */
 	struct ipc_blob tbs;
 	uint8_t seal[IPC_SEAL_LEN];
-	struct ipc_blob spki;     /* the certificate's key */
-	struct ipc_blob wrapped;  /* key made here, under the storage key; or empty */
-	struct ipc_blob issuer;   /* name of the issuer that the plan is for */
+	struct ipc_blob spki;    /* the certificate's key */
+	struct ipc_blob wrapped; /* key made here, under the storage key; or empty */
+	struct ipc_blob issuer;  /* name of the issuer that the plan is for */
 };
 
 struct ipc_sign {
@@ -315,7 +316,7 @@ struct ipc_message {
 };
 
 /* 0, FC_EUNKNOWN (type), FC_EBAD (truncated, trailing bytes, value out of
- * range) or FC_EFULL (a blob over its limit). */
+ * range) or FC_EFULL (a blob or list over its limit). */
 int ipc_parse(const void *p, size_t len, struct ipc_message *ret);
 
 /* The whole datagram; ask o->full.  Asserts the ranges that ipc_parse checks. */

@@ -35,7 +35,7 @@ enum tftp_error {
 };
 
 enum {
-	TFTP_REQUEST_MAX = 512,    /* RFC 2347: a request with options is at most this */
+	TFTP_REQUEST_MAX = 512, /* RFC 2347: a request with options is at most this */
 	TFTP_BLKSIZE_DEFAULT = 512,
 	TFTP_BLKSIZE_MIN = 8,
 	TFTP_BLKSIZE_MAX = 65464,
@@ -43,8 +43,8 @@ enum {
 	TFTP_TIMEOUT_MAX_S = 255,
 	TFTP_WINDOW_MIN = 1,
 	TFTP_WINDOW_MAX = 65535,
-	TFTP_HEADER_LEN = 4,       /* of DATA and ACK */
-	TFTP_MESSAGE_MAX = 128     /* of the text in an ERROR that we build or keep */
+	TFTP_HEADER_LEN = 4,   /* of DATA and ACK */
+	TFTP_MESSAGE_MAX = 128 /* of the text in an ERROR that we build or keep */
 };
 
 /* Options of a request or an OACK. A value that is no plain decimal number, or
