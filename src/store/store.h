@@ -6,9 +6,13 @@
  * nothing is promised to anyone before commit has returned 0.
  *
  * Functions return 0 or a negative code: FC_EABSENT (no such row), FC_EDUP
- * (exists), -ENOSPC (disk or database full), -EROFS (read-only), -EBUSY (locked
- * by another writer), FC_ESTORE (anything else; store_error() says what).
- * Texts and blobs handed out live until the next call on the same store. */
+ * (exists), -ENOSPC (disk or database full), -EROFS (read-only), -EIO (the disk
+ * failed), -EBUSY (locked by another writer), FC_ESTORE (anything else;
+ * store_error() says what).  Texts and blobs handed out live until the next call
+ * on the same store.
+ *
+ * Names of tables and columns are a promise to operators, who query them with any
+ * SQLite tool, also while the daemon is down: schema.c. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -21,10 +25,21 @@ struct store;
 
 enum store_mode { STORE_READ, STORE_WRITE };
 
-/* STORE_WRITE creates the schema where there is none, refuses one that is newer
- * than this program. */
+/* The path may be a symbolic link; WAL and lock lie beside the real file.
+ *
+ * STORE_WRITE creates the file and the schema where there is none, and holds
+ * a lock on "<real path>.lock" until store_close: -EBUSY when another has it (see
+ * store_lock_holder).  Its directory must exist.  STORE_READ of a file without a
+ * schema is FC_EABSENT.  Both refuse a schema that is newer than this program:
+ * FC_EUNKNOWN. */
 int store_open(const char *path, enum store_mode mode, struct store **ret);
 void store_close(struct store *s);
+
+/* Who holds the writer's lock, as it wrote itself there: "fieldcertd, process
+ * 1234". FC_EABSENT: nobody. */
+enum { STORE_HOLDER_SIZE = 64 };
+int store_lock_holder(const char *path, char ret[STORE_HOLDER_SIZE]);
+
 const char *store_error(const struct store *s);
 
 int store_begin(struct store *s);
@@ -61,7 +76,9 @@ struct store_device {
 	uint64_t requests;        /* authenticated requests */
 	int64_t first_seen, last_seen; /* Unix seconds; 0: never */
 	char last_peer[64];
-	char waiting[128];        /* why there is no certificate yet, for operators */
+	char waiting[128];  /* why there is no certificate yet, for operators */
+	int64_t served_at;  /* when a file was last sent; 0: never (S11) */
+	char served_to[64]; /* and to which address */
 };
 
 /* Insert. FC_EDUP. */
@@ -77,8 +94,16 @@ int store_device_state(struct store *s, const struct mac *mac, enum device_state
 /* An authenticated request came: counts, first/last seen, peer. */
 int store_device_seen(struct store *s, const struct mac *mac, int64_t now,
 		      const char *peer);
+/* Its file was handed to a front for that peer (S11). */
+int store_device_served(struct store *s, const struct mac *mac, int64_t now,
+			const char *peer);
+/* delivered_epoch alone; the state is the caller's matter, here and below. */
 int store_device_delivered(struct store *s, const struct mac *mac, uint32_t epoch);
 int store_device_error(struct store *s, const struct mac *mac, uint32_t number);
+/* Whose public key is this, in the registry or in a certificate that is not void?
+ * FC_EABSENT: nobody's. Several: any one that is not `except` (NULL: none is). */
+int store_key_owner(struct store *s, const uint8_t *spki, size_t len,
+		    const struct mac *except, struct mac *ret);
 
 /* All devices in order of MAC, optionally of one state (-1: all); the callback
  * returns 0 to go on. `limit` 0: no limit. Reads without holding a transaction
@@ -86,6 +111,21 @@ int store_device_error(struct store *s, const struct mac *mac, uint32_t number);
 int store_device_each(struct store *s, int state, uint64_t limit,
 		      int (*fn)(void *ctx, const struct store_device *d), void *ctx);
 int store_device_count(struct store *s, uint64_t ret_by_state[DEVICE_STATE_COUNT]);
+/* The reasons for waiting and how many devices wait for each, most first. */
+int store_waiting_each(struct store *s, uint64_t limit,
+		       int (*fn)(void *ctx, const char *waiting, uint64_t n),
+		       void *ctx);
+/* What the device table is made of, nothing more: a million in about a second. */
+struct store_brief {
+	struct mac mac;
+	const char *type, *class_name, *serial;
+	size_t serial_len;
+	bool denied;
+};
+int store_brief_each(struct store *s, int (*fn)(void *ctx, const struct store_brief *b),
+		     void *ctx);
+/* Devices, and bytes of serial numbers in all. */
+int store_brief_size(struct store *s, uint64_t *ret_devices, uint64_t *ret_bytes);
 
 /* ---- certificates ----------------------------------------------------------- */
 
@@ -108,12 +148,13 @@ struct store_cert {
 /* The plan. FC_EDUP: this device and epoch has one that is not void, or the
  * serial number or (another device's) public key is taken already. */
 int store_cert_plan(struct store *s, const struct store_cert *c, int64_t *ret_id);
-/* planned -> issued, with its DER. FC_EABSENT: no such plan. */
+/* planned -> issued, with its DER, which takes the place of tbs and seal.
+ * FC_EABSENT: no such plan. */
 int store_cert_issued(struct store *s, int64_t id, const uint8_t *der, size_t len);
 int store_cert_void(struct store *s, int64_t id);
 /* A certificate that came from outside (S9). */
 int store_cert_preloaded(struct store *s, const struct store_cert *c);
-/* The one of this device and epoch that is not void. */
+/* The one of this device and epoch that is not void. FC_EABSENT. */
 int store_cert_get(struct store *s, const struct mac *mac, uint32_t epoch,
 		   struct store_cert *ret);
 /* The newest with DER, of any epoch. */
@@ -132,9 +173,12 @@ int store_file_get(struct store *s, const struct mac *mac, uint32_t *ret_epoch,
 /* ---- queue: devices that wait for a certificate --------------------------------- */
 
 int store_queue_put(struct store *s, const struct mac *mac, uint8_t set, int64_t now);
-int store_queue_drop(struct store *s, const struct mac *mac);
+int store_queue_drop(struct store *s, const struct mac *mac); /* absent: 0 */
+int store_queue_count(struct store *s, uint64_t *ret);
+/* Longest waiting first; until fn returns something else than 0. */
 int store_queue_each(struct store *s,
-		     int (*fn)(void *ctx, const struct mac *mac, uint8_t set), void *ctx);
+		     int (*fn)(void *ctx, const struct mac *mac, uint8_t set),
+		     void *ctx);
 
 /* ---- issuers made here -------------------------------------------------------- */
 
@@ -153,6 +197,9 @@ struct store_event {
 	uint32_t number; /* error number, epoch, … by kind */
 	char peer[64];
 };
+/* Keeps a device's last STORE_EVENTS_MAX: messages without a code (S11) or
+ * replayed ones cannot fill the disk. */
+enum { STORE_EVENTS_MAX = 100 };
 int store_event_put(struct store *s, const struct store_event *e);
 /* A device's last events, newest first. */
 int store_event_each(struct store *s, const struct mac *mac, uint32_t limit,
@@ -175,5 +222,11 @@ int store_audit_each(struct store *s, int (*fn)(void *ctx, const struct store_au
 
 /* Certificates issued since a time, for status and budgets. */
 int store_cert_count_since(struct store *s, int64_t since, uint64_t *ret);
+
+/* ---- numbers with a name ----------------------------------------------------------
+ */
+
+int store_number_get(struct store *s, const char *name, int64_t *ret); /* FC_EABSENT */
+int store_number_put(struct store *s, const char *name, int64_t value);
 
 #endif
