@@ -71,14 +71,15 @@ enum device_error x509_check_installed(const struct x509_bytes *device_cert,
 				       int64_t margin_s, struct x509_verdict *ret);
 
 /* Facts of one DER certificate, for listings. Texts are NUL-terminated and cut
- * where they do not fit.  FC_EBAD: not one whole DER certificate. */
+ * where they do not fit; in names ',' '+' '\' inside a value stand after a
+ * backslash.  FC_EBAD: not one whole certificate in strict DER. */
 struct x509_facts {
 	char subject[256], issuer[256]; /* "C=US, O=…", certificate's order */
-	char serial[41];                /* hex */
+	char serial[41];                /* hex, lower case, no leading zero bytes */
 	char key[32];                   /* "RSA-2048", "P-256", … */
 	char signature[48];             /* "sha256WithRSAEncryption" */
 	bool has_mac;
-	struct mac mac;                 /* the CN that is one (facts: scan all CNs) */
+	struct mac mac;                 /* the last CN that is one, in colons */
 	int64_t not_before, not_after;
 	uint8_t spki[1024];
 	size_t spki_len;
@@ -91,8 +92,9 @@ int x509_to_pem(const void *der, size_t len, char **ret);
 int x509_from_pem(const void *pem, size_t len, uint8_t **ret, size_t *ret_len);
 
 /* A public key as the registry takes it: PEM or DER SubjectPublicKeyInfo, or a
- * bare RSAPublicKey (docsBpi2CmPublicKey) in DER or base64; result SPKI DER,
- * checked: RSA 1024..4096 with odd exponent >= 3, or P-256. FC_EBAD, FC_EDENIED. */
+ * bare RSAPublicKey (docsBpi2CmPublicKey), both also in base64; result SPKI DER,
+ * checked: RSA 1024..4096 with odd exponent >= 3, or P-256.  FC_EBAD: cannot be
+ * read; FC_EDENIED: read and refused; FC_EFULL. */
 int public_key_parse(const void *p, size_t len, uint8_t *ret, size_t cap,
 		     size_t *ret_len, const char **ret_why);
 

@@ -56,6 +56,7 @@ int x509_issuer_new(const void *cert, size_t cert_len, const void *key, size_t k
 void x509_issuer_free(struct x509_issuer *i);
 /* DER of its certificate; owned by the issuer. */
 const uint8_t *x509_issuer_cert(const struct x509_issuer *i, size_t *ret_len);
+int64_t x509_issuer_not_before(const struct x509_issuer *i);
 int64_t x509_issuer_not_after(const struct x509_issuer *i);
 
 /* To-be-signed DER of a device certificate. Checks that the values fit the
@@ -70,19 +71,23 @@ int x509_build_manufacturer(const struct x509_profile *p, const struct x509_valu
 			    const struct x509_issuer *root, uint8_t *ret, size_t cap,
 			    size_t *ret_len, const char **ret_why);
 
-/* A self-signed root for `fieldcertctl init`: key and certificate, PEM text in
- * malloc'ed strings (the caller wipes and frees the key). */
+/* A self-signed root for `fieldcertctl init`: RSA key and certificate, PEM text in
+ * malloc'ed strings (the caller wipes and frees the key).  An empty text leaves its
+ * attribute out.  FC_EDENIED: a text, date or serial number that no certificate can
+ * have. */
 int x509_make_root(const char *country, const char *organization, const char *unit,
 		   const char *common_name, unsigned bits, const uint8_t cert_serial[16],
 		   int64_t not_before, int64_t not_after, char **ret_key_pem,
 		   char **ret_cert_pem);
 
-/* Sign to-be-signed bytes with the algorithm that they name inside. */
+/* Sign to-be-signed bytes with the algorithm that they name inside.  FC_EBAD: not
+ * strict DER; FC_EAUTH: they name another issuer; FC_EUNKNOWN: an algorithm that is
+ * none of ours, or not for this kind of key; FC_EFULL. */
 int x509_sign(const struct x509_issuer *i, const uint8_t *tbs, size_t tbs_len,
 	      uint8_t *ret, size_t cap, size_t *ret_len);
 
-/* An RSA (bits) or P-256 (bits == 256) key pair: PKCS#8 DER (caller wipes) and
- * SubjectPublicKeyInfo DER. */
+/* An RSA (1024 to 4096 bits) or P-256 (bits == 256) key pair: PKCS#8 DER (caller
+ * wipes) and SubjectPublicKeyInfo DER.  FC_EBAD: another size; FC_EFULL; FC_ECRYPTO. */
 int keygen(unsigned bits, uint8_t *ret_pkcs8, size_t pkcs8_cap, size_t *ret_pkcs8_len,
 	   uint8_t *ret_spki, size_t spki_cap, size_t *ret_spki_len);
 
