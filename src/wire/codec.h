@@ -44,18 +44,20 @@ struct codec_field {
 };
 
 #define CODEC_OF(s, f) (((struct s *)0)->f)
+/* clang-format off: version 14 cannot lay out _Generic */
 #define CODEC_KIND(s, f) \
-	_Generic(CODEC_OF(s, f), uint8_t                                           \
-		 : CODEC_U8, uint16_t                                              \
-		 : CODEC_U16, uint32_t                                             \
-		 : CODEC_U32, uint64_t                                             \
-		 : CODEC_U64, int32_t                                              \
-		 : CODEC_I32, int64_t                                              \
-		 : CODEC_I64, struct ipc_blob                                      \
-		 : CODEC_BLOB, struct mac                                          \
-		 : CODEC_BYTES, uint8_t *                                          \
-		 : CODEC_BYTES, char *                                             \
-		 : CODEC_LETTERS)
+	_Generic(CODEC_OF(s, f),        \
+	uint8_t: CODEC_U8,              \
+	uint16_t: CODEC_U16,            \
+	uint32_t: CODEC_U32,            \
+	uint64_t: CODEC_U64,            \
+	int32_t: CODEC_I32,             \
+	int64_t: CODEC_I64,             \
+	struct ipc_blob: CODEC_BLOB,    \
+	struct mac: CODEC_BYTES,        \
+	uint8_t *: CODEC_BYTES,         \
+	char *: CODEC_LETTERS)
+/* clang-format on */
 #define CODEC_PLACE(s, f) .at = offsetof(struct s, f), .size = sizeof(CODEC_OF(s, f))
 
 /* field f of struct s: with its range, its greatest value or length, or any */

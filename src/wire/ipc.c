@@ -88,6 +88,7 @@ static const struct codec_field digest_is[] = {
 static const struct codec_field plan[] = {
 	FIELD(ipc_plan, job),
 	FIELD(ipc_plan, mac),
+	FIELD(ipc_plan, type),
 	FIELD_MAX(ipc_plan, class_name, IPC_NAME_MAX),
 	FIELD_MAX(ipc_plan, serial, IPC_SERIAL_MAX),
 	FIELD_SERIAL(ipc_plan, cert_serial),

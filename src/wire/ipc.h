@@ -203,6 +203,7 @@ struct ipc_digest_is {
 struct ipc_plan {
 	uint64_t job;
 	struct mac mac;
+	char type[2]; /* of the device, upper case */
 	struct ipc_blob class_name;
 	struct ipc_blob serial;                   /* the device's */
 	uint8_t cert_serial[IPC_CERT_SERIAL_LEN]; /* top bit clear, not zero */
