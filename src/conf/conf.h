@@ -24,7 +24,7 @@ enum {
 };
 
 struct conf_listen {
-	char host[64];  /* numeric IPv4 or IPv6 address, without brackets */
+	char host[64]; /* numeric IPv4 or IPv6 address, without brackets */
 	uint16_t port;
 };
 
@@ -70,7 +70,8 @@ struct conf_profile {
 struct conf_issuer {
 	const char *name;
 	const char *certificate, *key, *root_certificate, *root_key; /* or NULL */
-	const struct conf_profile *profile; /* for a manufacturer certificate made here */
+	const struct conf_profile
+		*profile; /* for a manufacturer certificate made here */
 	const char *country, *organization, *location;
 };
 
@@ -90,11 +91,11 @@ struct conf_class {
 	const struct conf_secrets *secrets[CONF_CLASS_SETS];
 	size_t n_secrets;
 	enum conf_key_source key_source;
-	unsigned key_bits;  /* of keys made here: 1024 .. 4096, or 256 for P-256 */
+	unsigned key_bits; /* of keys made here: 1024 .. 4096, or 256 for P-256 */
 	const struct conf_profile *profile; /* NULL: the type's */
 	const struct conf_issuer *issuer;
-	unsigned validity_days;        /* 0: the profile's */
-	bool send_manufacturer;        /* the file carries the manufacturer cert */
+	unsigned validity_days; /* 0: the profile's */
+	bool send_manufacturer; /* the file carries the manufacturer cert */
 	const char *country, *organization, *location; /* for the subject; may be "" */
 };
 
@@ -104,11 +105,11 @@ struct conf {
 	size_t n_listen;
 	bool single_port;
 	uint16_t transfer_port_min, transfer_port_max; /* 0: the kernel's choice */
-	unsigned transfer_sockets;  /* per listen address */
-	unsigned transfers_max;     /* slots of the front's table */
+	unsigned transfer_sockets;                     /* per listen address */
+	unsigned transfers_max;                        /* slots of the front's table */
 	unsigned blksize_max, windowsize_max, retry_ms, tries;
 	const char *database, *control, *storage_key; /* paths */
-	uint32_t uid_base;    /* users when the accounts do not exist */
+	uint32_t uid_base;        /* users when the accounts do not exist */
 	unsigned fronts, signers; /* processes */
 	struct conf_type types[CONF_TYPES_MAX];
 	size_t n_types;
