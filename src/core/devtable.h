@@ -21,37 +21,43 @@
 enum {
 	DEVTABLE_CLASSES_MAX = 256,
 	DEVTABLE_CLASS_SIZE = 64, /* a class's name with its NUL */
-	DEVTABLE_SERIAL_MAX = 64
+	DEVTABLE_SERIAL_MAX = 64,
+	DEVTABLE_PROBE_MAX =
+		512 /* cells a look-up reads at most, whatever is in them */
 };
 
-enum devtable_flag {
-	DEVTABLE_DENIED = 1 << 0
-};
+enum devtable_flag { DEVTABLE_DENIED = 1 << 0 };
 
 struct devtable {
 	void *base;
 	size_t size;
+	/* private: checked once, and not read from the shared header again */
+	uint32_t n_cells;
+	size_t arena; /* offset of the serial numbers */
 };
 
 struct devtable_device {
-	char type[3];          /* two letters and NUL */
-	uint8_t class_index;   /* into the table's class names */
-	uint8_t flags;         /* enum devtable_flag */
-	const char *serial;    /* in the table, not NUL-terminated */
+	char type[3];        /* two letters and NUL */
+	uint8_t class_index; /* into the table's class names */
+	uint8_t flags;       /* enum devtable_flag */
+	const char *serial;  /* in the table, not NUL-terminated */
 	size_t serial_len;
 };
 
 /* Bytes needed for this many devices with serial numbers of this many bytes in
- * all (and room for as many updates again as `spare`). */
+ * all, and as many bytes again for serial numbers that change later. */
 size_t devtable_size(uint32_t n_devices, size_t serial_bytes);
 
-/* Writer: lay out an empty table in zeroed memory of that size. */
+/* Writer: lay out an empty table in zeroed memory of that size, aligned to 8.
+ * FC_EFULL: the size is not enough for this many devices. */
 int devtable_format(void *base, size_t size, uint32_t n_devices, struct devtable *ret);
 
 /* The index of a class's name, appended when new. FC_EFULL: 256 names. */
 int devtable_class(struct devtable *t, const char *name);
 
-/* Add or change a device.  FC_EFULL: no room; build a larger table. */
+/* Add or change a device.  FC_EFULL: no room; build a larger table.  FC_EBAD: a
+ * serial number over DEVTABLE_SERIAL_MAX. A serial number that did not change
+ * takes no new room. */
 int devtable_put(struct devtable *t, const struct mac *mac,
 		 const struct devtable_device *d);
 

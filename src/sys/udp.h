@@ -18,14 +18,14 @@ struct udp_packet {
 	struct udp_addr peer;
 	struct udp_addr local; /* where it was sent to, or is to leave from */
 	size_t len;
-	uint8_t *p;            /* the batch's own buffer */
+	uint8_t *p; /* the batch's own buffer */
 };
 
 /* Bound, non-blocking, close-on-exec, with packet info and (SO_RCVBUFFORCE, else
  * SO_RCVBUF) this receive buffer. *ret_rcvbuf: what the kernel granted. reuseport:
  * several sockets share the address (one front a core). Port 0: kernel's choice. */
-int udp_bind(const char *host, uint16_t port, int rcvbuf, bool reuseport,
-	     int *ret_fd, int *ret_rcvbuf);
+int udp_bind(const char *host, uint16_t port, int rcvbuf, bool reuseport, int *ret_fd,
+	     int *ret_rcvbuf);
 int udp_local(int fd, struct udp_addr *ret); /* getsockname */
 
 enum { UDP_BATCH = 64, UDP_DATAGRAM_MAX = 65536 };
@@ -38,7 +38,8 @@ void udp_batch_free(struct udp_batch *b);
 int udp_receive(int fd, struct udp_batch *b, uint64_t *ret_truncated);
 struct udp_packet *udp_packet(struct udp_batch *b, int i);
 
-/* Send n packets of the batch. How many were taken, or -errno. */
+/* Send n packets of the batch, passing over those that the kernel refuses and
+ * stopping where its buffer is full.  How many were taken; -errno when none. */
 int udp_send(int fd, struct udp_batch *b, int n);
 
 /* "192.0.2.1:69", "[2001:db8::1]:69" into ret[64]; returns ret. */
