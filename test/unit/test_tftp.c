@@ -80,7 +80,7 @@ static int with_option(const char *name, const char *value, struct tftp_options 
 	struct tftp_request r;
 	struct tftp_options strict;
 
-	out_bytes(&o, "\0\1n\0octet", 11);
+	out_bytes(&o, "\0\1n\0octet", 10);
 	out_bytes(&o, name, strlen(name) + 1);
 	out_bytes(&o, value, strlen(value) + 1);
 	assert_false(o.full);
