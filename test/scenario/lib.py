@@ -476,6 +476,7 @@ class Pki:
         self.dir = Path(folder)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.serial = 4096
+        self.key_of = {}
 
     def path(self, name):
         return self.dir / name
@@ -495,13 +496,14 @@ class Pki:
     def make(self, name, subject, issuer=None, ca=False, start=None, end=None, key=None, signed_by=None):
         """DER of a certificate; dates as openssl's YYMMDDHHMMSSZ; signed_by: another
         issuer's key under this issuer's name."""
+        self.key_of[name] = key or name
         key = self.key(key or name)
         self.serial += 1
         csr, crt, ext = self.path(name + ".csr"), self.path(name + ".pem"), self.path(name + ".ext")
         run("openssl", "req", "-new", "-key", key, "-subj", subject, "-out", csr)
         ext.write_text(
             "subjectKeyIdentifier=hash\n"
-            + ("authorityKeyIdentifier=keyid\n" if issuer else "")
+            + ("authorityKeyIdentifier=keyid\n" if issuer and not signed_by else "")
             + (
                 "basicConstraints=critical,CA:TRUE" + (",pathlen:0" if issuer else "") + "\n"
                 "keyUsage=critical,keyCertSign,cRLSign\n"
@@ -524,7 +526,7 @@ class Pki:
         argv += ["-extfile", ext, "-notext", "-preserveDN"]
         argv += ["-startdate", start or "200101000000Z", "-enddate", end or "450101000000Z"]
         if issuer:
-            argv += ["-cert", self.path(issuer + ".pem"), "-keyfile", self.key(signed_by or issuer)]
+            argv += ["-cert", self.path(issuer + ".pem"), "-keyfile", self.key(signed_by or self.key_of[issuer])]
             if signed_by:
                 # openssl ca insists on a fitting pair: give it a twin with that key
                 twin = self.path(f"{issuer}-by-{signed_by}.pem")

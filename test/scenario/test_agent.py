@@ -166,7 +166,9 @@ class Material:
         return self.pki.make(name, DEVICE + how.pop("mac", MAC), how.pop("issuer", "mfr"), **how)
 
     def make_device(self):
-        return self.device("device", start="240101000000Z", end="330101000000Z")
+        # less than renew-before-days' maximum ahead, for the tests of renewal
+        end = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 5 * 365 * 86400))
+        return self.device("device", start="240101000000Z", end=end)
 
     def make_device_older(self):
         return self.device("device_older", key="device", start="230101000000Z")
@@ -515,8 +517,7 @@ def test_confirmation_unanswered(material, modem):
 
 
 def agent_of(server, folder, mac=MAC, serial=SERIAL, *more):
-    conf = folder / "agent.conf"
-    return [str(AGENT), "-c", str(server.dir / "agent.conf"), "--mac", mac, "--serial", serial, *more]
+    return [str(AGENT), "-c", str(folder / "agent.conf"), "--mac", mac, "--serial", serial, *more]
 
 
 @pytest.mark.fast

@@ -82,20 +82,6 @@ def test_missing_file_is_named(make_server, missing):
     assert done.returncode != 0 and path.name in done.stderr
 
 
-def test_read_only_database(make_server):
-    """The modem is told 'not found'; the operator sees why; afterwards it goes on."""
-    server = make_server(start=False)
-    if os.geteuid() == 0:
-        return read_only_mount(make_server, server)
-    server.start()
-    return None
-
-
-def read_only_mount(make_server, server):
-    """As root a mode does not stop anyone: a read-only mount of its own does."""
-    pytest.skip("see test_full_database; root is not stopped by a mode")
-
-
 @needs_root
 def test_full_database(make_server, tmp_path):
     """On a tmpfs that is full: ERROR 1, a line in the log, no crash; with room again the
@@ -353,9 +339,21 @@ def test_preload(make_server, tmp_path, pki):
     server.start()
     server.add()
     server.add(mac_of(1), "S1")
-    wrong = server.ctl("preload", mac_of(1), file, check=False)
-    assert wrong.returncode != 0 and "MAC" in wrong.stderr
-    server.ctl("preload", MAC, file)
+    other = tmp_path / "pem"
+    other.mkdir()
+    server.ctl("file", "extract", file, "--device", other / "d.pem", "--manufacturer", other / "m.pem")
+    wrong = server.ctl("preload", "--device", other / "d.pem", "--manufacturer", other / "m.pem",
+                       "--mac", mac_of(1), check=False)
+    assert wrong.returncode != 0 and MAC in wrong.stderr, wrong.stderr
+    broken = tmp_path / "broken.509"
+    broken.write_bytes(content[:-1])
+    assert server.ctl("preload", broken, check=False).returncode != 0
+    assert server.query("select count(*) from files") == [(0,)]
+    server.ctl("preload", file)
     with server.peer() as peer:
         assert peer.fetch(server.name()) == content
-    assert server.query("select state from certificates") in ([("preloaded",)], [])
+    assert server.query("select state from certificates") == [("preloaded",)]
+    with server.peer() as peer:
+        with pytest.raises(TftpError) as refused:
+            peer.fetch(server.name(serial="X"))
+    assert refused.value.code == 2, "preloaded files too are for authenticated requests alone"
