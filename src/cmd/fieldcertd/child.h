@@ -32,26 +32,30 @@ struct child_ops {
 	/* Everything since the last START is there: change over to it. Takes conf
 	 * on success. first: the process has just started; jail it here, at the
 	 * end. */
-	int (*start)(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY_SIZE]);
+	int (*start)(void *ctx, struct conf *conf, bool first,
+		     char why[CHILD_WHY_SIZE]);
 };
 
 struct child {
-	const char *who;   /* "front", … for the log */
+	const char *who; /* "front", … for the log */
 	unsigned number;
-	bool root;         /* started by root: become uid/gid, chroot */
+	bool root; /* started by root: become uid/gid, chroot */
 	uid_t uid;
 	gid_t gid;
+	const char *empty; /* an empty directory to chroot to; NULL unless root */
 	struct loop *loop;
 	/* private below */
 	const struct child_ops *ops;
 	void *ctx;
 	struct chan *chan;
 	struct conf *conf; /* received, not started yet */
+	bool started;
 	char why[CHILD_WHY_SIZE];
 };
 
 /* Attach to CHILD_FD and the loop. The caller then runs the loop; it ends when
- * the parent has gone. */
+ * the parent has gone, and when the first START failed. Signals that the terminal
+ * sends to all of us are ignored: the parent decides. */
 int child_init(struct child *c, const struct child_ops *ops, void *ctx,
 	       struct loop *loop);
 
