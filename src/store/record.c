@@ -151,6 +151,8 @@ int store_error_counts(struct store *s, const char *class_name, uint64_t ret[15]
 
 /* ---- audit ---------------------------------------------------------------- */
 
+/* A text that somebody made longer than it can have been, or hid something in
+ * behind a NUL, is read as empty, which no entry's is: its hash will not match. */
 static int read_audit(struct store *s, sqlite3_stmt *st, struct store_audit *a)
 {
 	int rc;
@@ -159,6 +161,8 @@ static int read_audit(struct store *s, sqlite3_stmt *st, struct store_audit *a)
 	a->seq = sqlite3_column_int64(st, 0);
 	a->time = sqlite3_column_int64(st, 1);
 	column_text(st, 2, a->what, sizeof(a->what));
+	if ((size_t)sqlite3_column_bytes(st, 2) != strlen(a->what))
+		a->what[0] = '\0';
 	if ((rc = column_fixed(s, st, 3, a->prev, sizeof(a->prev))) < 0)
 		return rc;
 	return column_fixed(s, st, 4, a->hash, sizeof(a->hash));

@@ -42,7 +42,7 @@ const char *const store_schema =
 
 	"CREATE TABLE certificates ("
 	" id INTEGER PRIMARY KEY,"
-	" serial_number TEXT NOT NULL UNIQUE,"
+	" serial_number TEXT NOT NULL,"
 	" mac TEXT NOT NULL REFERENCES devices (mac),"
 	" epoch INTEGER NOT NULL,"
 	" state TEXT NOT NULL CHECK (state IN ('planned', 'issued', 'void',"
@@ -60,6 +60,9 @@ const char *const store_schema =
 	/* One certificate per device and epoch (S4). */
 	"CREATE UNIQUE INDEX certificates_epoch ON certificates (mac, epoch)"
 	" WHERE state <> 'void';"
+	/* Serial numbers are unique for each issuer; imported ones are not ours. */
+	"CREATE UNIQUE INDEX certificates_serial"
+	" ON certificates (serial_number, issuer);"
 	"CREATE INDEX certificates_created ON certificates (created)"
 	" WHERE state = 'issued';"
 	"CREATE INDEX certificates_key ON certificates (substr(public_key, -64, 16))"
