@@ -54,7 +54,21 @@ struct x509_verdict {
 	uint8_t pkcs8[3072]; /* the downloaded private key, decrypted; caller wipes */
 	size_t pkcs8_len;    /* 0: the file had none */
 	int64_t not_before, not_after; /* of the device certificate */
+	bool link_used;      /* good only thanks to the file's link certificate: keep
+			      * it with the roots, names and keys (A5) */
 };
+
+/* What SPEC section 6 leaves open:
+ *   04	no key in the file, and the device has none stored either;
+ *   09	a device certificate that may sign certificates, or whose signature is by a
+ *	digest older than SHA-1 (a manufacturer's likewise);
+ *   10	the root that the manufacturer certificate names is held but out of date;
+ *   13	a manufacturer certificate that is not a CA's.
+ * A file without manufacturer certificate is judged by the installed one.  A link
+ * certificate that is not a CA's, in date and signed by a root or the manufacturer
+ * key held is as good as absent.  A manufacturer certificate that is itself among
+ * the roots needs no other.  With a public key stored and neither private key at
+ * hand (secure element), the public key alone decides. */
 
 /* All of A5 in its order. ret is always written; ret->error == DEVICE_OK: good.
  * Returns ret->error. */
@@ -64,7 +78,8 @@ enum device_error x509_check_file(const void *file, size_t len,
 				  struct x509_verdict *ret);
 
 /* Is what is installed still good at `now`, for `margin_s` more seconds? (A1)
- * device and manufacturer are DER; the same checks as above but for CRCs. */
+ * device and manufacturer are DER; the same checks as above but for CRCs and
+ * rollback. */
 enum device_error x509_check_installed(const struct x509_bytes *device_cert,
 				       const struct x509_trust *trust,
 				       const struct x509_device *device,
