@@ -15,7 +15,7 @@
 #include "base/mac.h"
 
 enum {
-	AGENTCONF_LIST_MAX = 16, /* roots, manufacturer names, keys */
+	AGENTCONF_LIST_MAX = 15, /* roots, names, keys; flash may add one */
 	AGENTCONF_WAITS_MAX = 8, /* retry, confirm-timeouts */
 	AGENTCONF_ARGS_MAX = 16, /* words of restart-command */
 	AGENTCONF_SERIAL_MAX = 64
