@@ -76,7 +76,7 @@ def test_client_with_single_port(make_server, tmp_path, name):
 
 def test_transfers_leave_from_the_configured_ports(make_server):
     """S1: a configured range of ports."""
-    server = make_server(configure={"transfer_ports": "{ 21000, 21999 }"})
+    server = make_server(configure={"transfer_ports": '"21000-21999"'})
     server.fetch()
     for _ in range(5):
         with server.peer() as peer:

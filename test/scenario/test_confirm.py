@@ -63,7 +63,7 @@ def test_confirmation_counts_only_after_a_transfer(server):
 def test_bound_confirmation(make_server):
     """N4: confirm = bound: the SHA-256 of the installed file is part of it."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", confirm='"bound"')
+    server.in_section('class "default"', confirm='"bound"')
     server.start()
     server.add()
     content, _ = server.fetch()

@@ -202,7 +202,7 @@ def test_confirmation_name(server):
 def test_status_knows_why_nothing_is_issued(make_server):
     """S3: the operator sees why."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", key_source='"registry"')
+    server.in_section('class "default"', key_source='"registry"')
     server.start()
     server.add()
     for _ in range(2):

@@ -110,7 +110,7 @@ HASHES = [
 def test_hash_of_a_class(make_server, setting, openssl_name):
     """N5, S6: an algorithm per class, against openssl dgst."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", hash=f'"{setting}"', code_bits=64)
+    server.in_section('class "default"', hash=f'"{setting}"', code_bits=64)
     server.start()
     server.add()
     server.fetch(server.name(hash_name=openssl_name, bits=64))
@@ -121,7 +121,7 @@ def test_hash_of_a_class(make_server, setting, openssl_name):
 def test_length_of_the_code(make_server, bits):
     """N3: X bits, an odd nibble ends the name."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", code_bits=bits)
+    server.in_section('class "default"', code_bits=bits)
     server.start()
     server.add()
     content, _ = server.fetch(server.name(bits=bits))
@@ -131,7 +131,7 @@ def test_length_of_the_code(make_server, bits):
 def test_code_without_serial_number(make_server):
     """N3: by class, H(secret1 | MAC)."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", request_serial="false")
+    server.in_section('class "default"', request_serial="false")
     server.start()
     server.add()
     server.fetch(server.name(serial=""))
@@ -294,7 +294,7 @@ PROFILES = [("docsis-legacy", "CM"), ("eurodocsis", "EM"), ("docsis-3.1", "CM")]
 def test_profiles_pass_strict_verification(make_server, tmp_path, profile, tt):
     """S4: every built-in profile, judged by openssl -x509_strict."""
     server = make_server(start=False, add=False)
-    server.in_section("class default", profile=f'"{profile}"')
+    server.in_section('class "default"', profile=f'"{profile}"')
     server.start()
     server.add(MAC, SERIAL, "--type", tt)
     objects = tlvs(server.fetch(server.name(tt=tt))[0])
