@@ -44,7 +44,7 @@ static enum device_error verdict_of(const uint8_t *p, size_t len)
 	enum device_error error;
 
 	memset(&got, 0xee, sizeof(got));
-	before = got;
+	memcpy(&before, &got, sizeof(got));
 	memset(&fault, 0xee, sizeof(fault));
 	error = certfile_parse(p, len, &got, &fault);
 	if (error != DEVICE_OK) {

@@ -21,7 +21,7 @@ static void assert_none(const char *s, size_t len)
 	struct name n, before;
 
 	memset(&n, 0xee, sizeof(n));
-	before = n;
+	memcpy(&before, &n, sizeof(n));
 	if (name_parse(s, len, &n) != FC_EBAD)
 		fail_msg("accepted: %.*s", (int)len, s);
 	assert_memory_equal(&n, &before, sizeof(n));
