@@ -1,0 +1,301 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/errors.h"
+#include "cmd/ctl/registry.h"
+#include "cmd/shared/control.h"
+#include "sys/clock.h"
+
+enum { REPLY_WAIT_S = 60 };
+
+struct registry {
+	int fd;               /* control socket, or -1 */
+	bool asked;           /* whether the daemon answers */
+	bool moved;           /* into the database's directory */
+	bool exists;          /* the database's file */
+	enum store_mode mode; /* of store */
+	struct store *store;
+	char shown[PATH_MAX]; /* the database, as the operator knows it */
+	char path[PATH_MAX];  /* the database, as this process sees it */
+	uint8_t request[CONTROL_MESSAGE_MAX], reply[CONTROL_MESSAGE_MAX];
+};
+
+static struct registry *registry_of(struct ctl *c)
+{
+	struct registry *r = c->registry;
+
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->fd = -1;
+	return c->registry = r;
+}
+
+/* ---- the daemon ----------------------------------------------------------- */
+
+static int connect_to(const char *path)
+{
+	const struct timeval wait = { .tv_sec = REPLY_WAIT_S };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(un.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
+		return fd;
+	rc = -errno;
+	(void)close(fd);
+	return rc;
+}
+
+bool registry_daemon(struct ctl *c)
+{
+	struct registry *r = registry_of(c);
+
+	if (!r || ctl_conf(c) != CTL_DONE)
+		return false;
+	if (!r->asked)
+		r->fd = connect_to(c->conf->control);
+	r->asked = true;
+	return r->fd >= 0;
+}
+
+/* ---- the database --------------------------------------------------------- */
+
+/* As root: the directory's owner, within the directory. */
+static int become_owner(struct registry *r, const char *dir, const char *name)
+{
+	struct stat st;
+	int n;
+
+	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+		return CTL_DONE;
+	n = snprintf(r->path, sizeof(r->path), "/%s", name);
+	if (n < 0 || (size_t)n >= sizeof(r->path))
+		return ctl_fail("%s: %s", r->shown, ctl_reason(-ENAMETOOLONG));
+	if (chdir(dir) < 0 || chroot(".") < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
+		return ctl_fail("cannot become user %u, who owns %s: %s",
+				(unsigned)st.st_uid, dir, strerror(errno));
+	return CTL_DONE;
+}
+
+/* Where the database really is: init puts a link to it beside the configuration. */
+static int move_in(struct ctl *c, struct registry *r)
+{
+	char real[PATH_MAX], dir[PATH_MAX], base[PATH_MAX];
+
+	if (r->moved)
+		return CTL_DONE;
+	if (ctl_conf(c) != CTL_DONE)
+		return CTL_FAILED;
+	if (strlen(c->conf->database) >= sizeof(dir))
+		return ctl_fail("%s: %s", c->conf->database, ctl_reason(-ENAMETOOLONG));
+	(void)snprintf(r->shown, sizeof(r->shown), "%s", c->conf->database);
+	(void)snprintf(real, sizeof(real), "%s", c->conf->database);
+	if (!realpath(c->conf->database, real) && errno != ENOENT)
+		return ctl_fail("%s: %s", r->shown, strerror(errno));
+	r->exists = access(real, F_OK) == 0;
+	(void)snprintf(r->path, sizeof(r->path), "%s", real);
+	(void)snprintf(dir, sizeof(dir), "%s", real);
+	(void)snprintf(base, sizeof(base), "%s", real);
+	if (become_owner(r, dirname(dir), basename(base)) != CTL_DONE)
+		return CTL_FAILED;
+	r->moved = true;
+	return CTL_DONE;
+}
+
+bool registry_exists(struct ctl *c)
+{
+	struct registry *r = registry_of(c);
+
+	return r && move_in(c, r) == CTL_DONE && r->exists;
+}
+
+int registry_complain(const struct ctl *c, const char *what, int rc)
+{
+	const struct registry *r = c->registry;
+	const char *more = r && r->store ? store_error(r->store) : "";
+
+	return ctl_fail("%s: %s: %s%s%s", r ? r->shown : "", what, ctl_reason(rc),
+			more && *more ? ": " : "", more ? more : "");
+}
+
+static int explain_open(const struct registry *r, enum store_mode mode, int rc)
+{
+	if (rc == -EBUSY)
+		return ctl_fail(
+			"%s: another program holds the database's lock, but no "
+			"fieldcertd answers on its control socket: it is just "
+			"starting, or hangs, or another fieldcertctl is at work; "
+			"try again in a moment",
+			r->shown);
+	if (rc == -EACCES || rc == -EPERM)
+		return ctl_fail("%s: %s; run fieldcertctl as root or as the user who "
+				"runs fieldcertd",
+				r->shown, ctl_reason(rc));
+	if (rc == FC_EUNKNOWN)
+		return ctl_fail("%s: made by a newer version of fieldcert", r->shown);
+	if (rc == FC_EABSENT)
+		return ctl_fail(
+			"%s: there is nothing in it yet; start fieldcertd, or add "
+			"a device",
+			r->shown);
+	if (rc == -EROFS)
+		return ctl_fail("%s: the database cannot be written", r->shown);
+	return ctl_fail("%s: cannot open the database for %s: %s", r->shown,
+			mode == STORE_WRITE ? "writing" : "reading", ctl_reason(rc));
+}
+
+static int open_store(struct ctl *c, struct registry *r, enum store_mode mode)
+{
+	int rc;
+
+	if (r->store && (mode == STORE_READ || r->mode == STORE_WRITE))
+		return CTL_DONE;
+	if (move_in(c, r) != CTL_DONE)
+		return CTL_FAILED;
+	if (mode == STORE_READ && !r->exists)
+		return ctl_fail(
+			"%s: there is no database yet; it is made when "
+			"fieldcertd starts for the first time, or with the first "
+			"'fieldcertctl device add'",
+			r->shown);
+	store_close(r->store);
+	r->store = NULL;
+	rc = store_open(r->path, mode, &r->store);
+	if (rc < 0)
+		return explain_open(r, mode, rc);
+	r->mode = mode;
+	return CTL_DONE;
+}
+
+struct store *registry_read(struct ctl *c)
+{
+	struct registry *r = registry_of(c);
+
+	if (!r)
+		return ctl_say("%s", ctl_reason(-ENOMEM)), NULL;
+	return open_store(c, r, STORE_READ) == CTL_DONE ? r->store : NULL;
+}
+
+/* ---- requests -------------------------------------------------------------- */
+
+int registry_connect(struct ctl *c)
+{
+	struct registry *r = registry_of(c);
+
+	if (!r)
+		return ctl_fail("%s", ctl_reason(-ENOMEM));
+	if (ctl_conf(c) != CTL_DONE)
+		return CTL_FAILED;
+	if (registry_daemon(c))
+		return CTL_DONE;
+	if (r->fd == -EACCES || r->fd == -EPERM)
+		return ctl_fail("%s: %s; run fieldcertctl as root or as the user who "
+				"runs fieldcertd",
+				c->conf->control, ctl_reason(r->fd));
+	return open_store(c, r, STORE_WRITE);
+}
+
+static int64_t exchange(struct ctl *c, struct registry *r, size_t len)
+{
+	ssize_t n = send(r->fd, r->request, len, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		n = recv(r->fd, r->reply, sizeof(r->reply), 0);
+	if (n > 0)
+		return n;
+	if (n == 0)
+		(void)ctl_fail("%s: fieldcertd closed the control socket; are you "
+			       "root, or the user who runs it?",
+			       c->conf->control);
+	else if (errno == EAGAIN)
+		(void)ctl_fail("%s: no answer from fieldcertd within %d seconds",
+			       c->conf->control, REPLY_WAIT_S);
+	else
+		(void)ctl_fail("%s: %s", c->conf->control, strerror(errno));
+	return -1;
+}
+
+int registry_call(struct ctl *c, const struct control_message *request,
+		  struct control_message *ret)
+{
+	struct out o;
+	struct registry *r;
+	int64_t n;
+
+	if (registry_connect(c) != CTL_DONE)
+		return CTL_FAILED;
+	r = c->registry;
+	if (r->fd >= 0) {
+		o = out_of(r->request, sizeof(r->request));
+		control_build(&o, request);
+		if (o.full)
+			return ctl_fail("the request is larger than %d bytes",
+					CONTROL_MESSAGE_MAX);
+		n = exchange(c, r, o.len);
+		if (n < 0)
+			return CTL_FAILED;
+	} else {
+		struct control_env env = { .store = r->store,
+					   .conf = c->conf,
+					   .now = clock_unix_s() };
+		o = out_of(r->reply, sizeof(r->reply));
+		control_execute(&env, request, &o);
+		n = (int64_t)o.len;
+	}
+	if (control_parse(r->reply, (size_t)n, ret) < 0)
+		return ctl_fail("%s: an answer that makes no sense; are fieldcertd and "
+				"fieldcertctl of the same version?",
+				c->conf->control);
+	return 0;
+}
+
+int registry_change(struct ctl *c, const struct control_message *request)
+{
+	struct control_message reply;
+
+	if (registry_call(c, request, &reply) != 0)
+		return CTL_FAILED;
+	if (reply.type != CONTROL_DONE)
+		return ctl_fail("%s: an answer to another question", c->conf->control);
+	if (reply.u.done.rc == 0)
+		return CTL_DONE;
+	if (reply.u.done.text.len > 0)
+		return ctl_fail("%.*s", (int)reply.u.done.text.len,
+				(const char *)reply.u.done.text.p);
+	return ctl_fail("%s", ctl_reason(reply.u.done.rc));
+}
+
+void registry_close(struct ctl *c)
+{
+	struct registry *r = c->registry;
+
+	if (!r)
+		return;
+	store_close(r->store);
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	free(r);
+	c->registry = NULL;
+}
