@@ -426,12 +426,14 @@ static struct check begin(const struct x509_trust *trust,
 			  const struct x509_device *device, int64_t margin_s,
 			  struct x509_verdict *verdict)
 {
+	int64_t now = device->now;
+
 	*verdict = (struct x509_verdict){ .error = DEVICE_OK };
 	return (struct check){
 		.trust = trust,
 		.device = device,
-		.until = margin_s > INT64_MAX - device->now ? INT64_MAX
-							    : device->now + margin_s,
+		.until = now > 0 && margin_s > INT64_MAX - now ? INT64_MAX
+							       : now + margin_s,
 		.verdict = verdict,
 	};
 }

@@ -199,7 +199,8 @@ struct ipc_digest_is {
 
 /* ---- registrar and signer ------------------------------------------------ */
 
-/* Make everything of one device certificate but its signature. */
+/* Make everything of one device certificate but its signature.  Dates beyond the
+ * issuer's are cut to those. */
 struct ipc_plan {
 	uint64_t job;
 	struct mac mac;
@@ -272,7 +273,7 @@ struct ipc_issuer_make {
 	int64_t not_before, not_after;
 };
 
-/* At START, once for each issuer of the configuration: usable with this
+/* At START, to a new registrar, and once for an ISSUER_LOAD: usable with this
  * certificate, or (empty cert) still to be loaded or made. */
 struct ipc_issuer_is {
 	struct ipc_blob name;
