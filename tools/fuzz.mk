@@ -1,0 +1,24 @@
+# Fuzzing: test/fuzz/fuzz_<name>.c, seeds in test/fuzz/corpus/<name>/.
+#
+#   make fuzz DURATION=600    search for 10 minutes in all, the time shared among the
+#                             targets (clang; objects and findings in build/fuzz)
+#   make fuzz FUZZ="ipc name" only these targets
+#   make fuzz-replay          run every corpus through its target, without a search
+
+DURATION ?= 60
+FUZZ_OUT ?= build/fuzz
+
+.PHONY: fuzz fuzz-search fuzz-replay
+
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=fuzz CC=clang O=$(FUZZ_OUT) fuzz-search
+
+fuzz-search: $(FUZZ:%=$(O)/test/fuzz/search_%)
+	@sh tools/fuzz.sh $(O) $(DURATION) $(FUZZ)
+
+fuzz-replay: $(FUZZ:%=$(O)/test/fuzz/replay_%)
+	@for name in $(FUZZ); do \
+		printf '  REPLAY  %-16s ' $$name; \
+		$(O)/test/fuzz/replay_$$name test/fuzz/corpus/$$name 2>$(O)/test/fuzz/replay.log || { \
+			tail -n 30 $(O)/test/fuzz/replay.log; exit 1; }; \
+	done
