@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -50,6 +51,33 @@ int jail_become(uid_t uid, gid_t gid, const char *dir)
 	    (rc = neg(prctl(PR_SET_PDEATHSIG, (unsigned long)death_signal))) < 0)
 		return rc;
 	return SANITIZER_BUILD ? 0 : neg(prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL));
+}
+
+/* A child becomes another user (SETUID, SETGID) in another root (SYS_CHROOT) and can
+ * still be stopped (KILL); the registrar makes its control socket in a directory
+ * that is not root's (DAC_OVERRIDE, CHOWN, FOWNER); secret files may be another
+ * user's (DAC_OVERRIDE). */
+#define KEPT_CAPABILITIES                                             \
+	(UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID |      \
+	 UINT64_C(1) << CAP_SYS_CHROOT | UINT64_C(1) << CAP_KILL |    \
+	 UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_CHOWN | \
+	 UINT64_C(1) << CAP_FOWNER)
+
+int jail_keep_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version =
+							 _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	int rc;
+
+	/* What is executed later gets the bounding set. */
+	for (unsigned long c = 0; c < 64; c++)
+		if ((KEPT_CAPABILITIES >> c & 1) == 0 &&
+		    (rc = neg(prctl(PR_CAPBSET_DROP, c, 0UL, 0UL, 0UL))) < 0 &&
+		    rc != -EINVAL) /* a number that this kernel does not know */
+			return rc;
+	data[0].effective = data[0].permitted = (uint32_t)KEPT_CAPABILITIES;
+	return neg((int)syscall(SYS_capset, &head, data));
 }
 
 /* Rights that are younger than the oldest kernel headers we build with; numbers

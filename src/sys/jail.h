@@ -30,4 +30,13 @@ int jail_landlock(const struct jail_path *paths, size_t n);
 /* seccomp: these calls (numbers), all others kill the process with SIGSYS and an
  * audit line. A base list that libc and OpenSSL's memory need is always added. */
 int jail_seccomp(const int *syscalls, size_t n);
+
+/* For a process that starts others, which inherit its filter: all is allowed but
+ * what none of them ever needs (new network sockets, tracing, mounting, loading
+ * code into the kernel, …); that fails with EPERM. */
+int jail_seccomp_tree(void);
+
+/* Root only: of the capabilities, for this process and all that it executes, keep
+ * those that starting and stopping children under other users takes. */
+int jail_keep_capabilities(void);
 #endif

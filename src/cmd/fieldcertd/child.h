@@ -42,7 +42,6 @@ struct child {
 	bool root; /* started by root: become uid/gid, chroot */
 	uid_t uid;
 	gid_t gid;
-	const char *empty; /* an empty directory to chroot to; NULL unless root */
 	struct loop *loop;
 	/* private below */
 	const struct child_ops *ops;
