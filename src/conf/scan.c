@@ -92,7 +92,8 @@ static bool skip_string(struct scan *s)
 	}
 	if (s->pos >= s->len) {
 		conf_complain(s->file->errors, line,
-			      "a string begins here and has no closing %c", quote);
+			      "a string begins here and has no closing %s quote",
+			      quote == '"' ? "double" : "single");
 		return false;
 	}
 	s->pos++;

@@ -69,11 +69,15 @@ static int add(scmp_filter_ctx f, uint32_t action, const int *syscalls, size_t n
 static int add_by_argument(scmp_filter_ctx f)
 {
 	const struct scmp_arg_cmp not_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp is_tty = SCMP_A1(SCMP_CMP_EQ, TCGETS, 0);
 	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_exec);
 
-	return rc < 0 ? rc
-		      : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-					 not_exec);
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				      not_exec);
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_tty);
+	return rc;
 }
 
 int jail_seccomp(const int *syscalls, size_t n)
