@@ -87,7 +87,7 @@ static void put_request(struct fetch *f, struct fetch_out *ret)
 		.timeout_s = f->cfg.timeout_s,
 	};
 
-	tftp_build_request(&o, TFTP_RRQ, f->name, options ? &asked : NULL);
+	tftp_build_request(&o, TFTP_RRQ, f->name, &asked);
 	put(ret, &f->server, &o);
 }
 
@@ -217,6 +217,8 @@ static bool oack_is_acceptable(const struct fetch *f, const struct tftp_options 
 
 	if (!asks_options(f))
 		return false;
+	if (!o->has_blksize && !o->has_windowsize && !o->has_timeout && !o->has_tsize)
+		return false; /* acknowledges nothing: RFC 2347 has no such packet */
 	if (o->has_blksize &&
 	    (!c->blksize || o->blksize > c->blksize || o->blksize < TFTP_BLKSIZE_MIN))
 		return false;
