@@ -76,7 +76,16 @@ void relay_drain(void)
 
 void relay_leave_terminal(void)
 {
-	if (terminal >= 0)
-		(void)close(terminal);
+	int null;
+
+	if (terminal < 0)
+		return;
+	(void)close(terminal);
 	terminal = -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(null, STDOUT_FILENO);
+	(void)close(null);
 }

@@ -7,6 +7,6 @@
 int relay_open(void); /* 0 or -errno */
 int relay_fd(void);   /* to read from; -1 without relay_open */
 void relay_drain(void);
-void relay_leave_terminal(void);
+void relay_leave_terminal(void); /* and let go of standard input and output */
 
 #endif
