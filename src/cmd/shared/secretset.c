@@ -123,11 +123,8 @@ static int keep_text(struct secretset *s, const void *text, size_t len)
 {
 	size_t n = 1;
 
-	for (const char *p = text, *end = p + len; len && p < end; n++) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		if (!p++)
-			break;
-	}
+	for (size_t i = 0; i < len; i++)
+		n += ((const char *)text)[i] == '\n';
 	s->text = malloc(len + 1);
 	s->lines = calloc(n, sizeof(s->lines[0]));
 	if (!s->text || !s->lines)
