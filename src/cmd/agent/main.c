@@ -398,32 +398,34 @@ static void usage(FILE *f)
 		f);
 }
 
+enum long_option {
+	OPT_MAC = 256,
+	OPT_SERIAL,
+	OPT_ONCE,
+	OPT_STATUS,
+	OPT_JSON,
+	OPT_RESET,
+	OPT_SERVER
+};
+
+static const struct option longs[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "mac", required_argument, NULL, OPT_MAC },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "status", no_argument, NULL, OPT_STATUS },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "reset", no_argument, NULL, OPT_RESET },
+	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* 0: go on; else 1 + the exit status. */
 static int parse_options(int argc, char **argv, struct options *ret)
 {
-	enum {
-		OPT_MAC = 256,
-		OPT_SERIAL,
-		OPT_ONCE,
-		OPT_STATUS,
-		OPT_JSON,
-		OPT_RESET,
-		OPT_SERVER
-	};
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "mac", required_argument, NULL, OPT_MAC },
-		{ "serial", required_argument, NULL, OPT_SERIAL },
-		{ "once", no_argument, NULL, OPT_ONCE },
-		{ "status", no_argument, NULL, OPT_STATUS },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "reset", no_argument, NULL, OPT_RESET },
-		{ "server", required_argument, NULL, OPT_SERVER },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:tvVh", longs, NULL)) != -1) {
