@@ -187,7 +187,17 @@ def models():
                      "huge": b"\7\xff\0\0" + b"abcd"})
 
 
+def texts():
+    return {
+        "mac": b"00:10:4B:AB:CD:EF", "mac-cisco": b"0010.4bab.cdef", "mac-bare": b"00104babcdef",
+        "mac-mixed": b"00:10-4B:AB:CD:EF",
+        "utf8": "é € 😀".encode(), "utf8-broken": b"\xe2\x82 \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80",
+        "controls": bytes(range(32)) + b'"\\\x7f\xff',
+    }
+
+
 def main():
+    write("text", texts())
     write("tftp", tftp())
     write("name", names())
     write("certfile", certfile())
