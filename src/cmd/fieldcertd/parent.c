@@ -188,12 +188,25 @@ static void say_start(struct process *p)
 
 /* ---- the end ------------------------------------------------------------------- */
 
-static bool any_alive(const struct parent *x)
+static bool alive(const struct parent *x, bool only_fronts)
 {
 	for (unsigned i = 0; i < x->n; i++)
-		if (x->processes[i].pid > 0)
+		if (x->processes[i].pid > 0 &&
+		    (!only_fronts || x->processes[i].role == IPC_ROLE_FRONT))
 			return true;
 	return false;
+}
+
+/* A child ends when its parent has gone: first the fronts, then whom they ask. */
+static void stop_next(struct parent *x)
+{
+	bool only_fronts = alive(x, true);
+
+	for (unsigned i = 0; i < x->n; i++)
+		if (!only_fronts || x->processes[i].role == IPC_ROLE_FRONT)
+			drop_channel(&x->processes[i]);
+	if (!alive(x, false))
+		loop_stop(x->loop);
 }
 
 static void stop(struct parent *x, int status)
@@ -204,11 +217,7 @@ static void stop(struct parent *x, int status)
 	x->status = status;
 	x->stop_at = clock_ms() + STOP_MS;
 	notify("STOPPING=1");
-	for (unsigned i = 0; i < x->n; i++)
-		drop_channel(
-			&x->processes[i]); /* a child ends when its parent has gone */
-	if (!any_alive(x))
-		loop_stop(x->loop);
+	stop_next(x);
 }
 
 /* ---- what comes from a child --------------------------------------------------- */
@@ -434,8 +443,8 @@ static void on_end(struct process *p, int status)
 	p->pid = 0;
 	p->ready = false;
 	p->asked = false;
-	if (x->stopping && !any_alive(x))
-		loop_stop(x->loop);
+	if (x->stopping)
+		stop_next(x);
 }
 
 static void reap(struct parent *x)
@@ -602,7 +611,7 @@ int parent_run(const struct parent_options *options)
 		if (x.loop != NULL)
 			stop(&x, EXIT_FAILURE);
 	}
-	if (x.loop != NULL && (rc == 0 || any_alive(&x)) &&
+	if (x.loop != NULL && (rc == 0 || alive(&x, false)) &&
 	    (rc = loop_run(x.loop, deadline, turn, &x)) < 0)
 		log_error("event=loop why=\"%s\"", strerror(-rc));
 	estate_unbind(&x.sockets);
