@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/cursor.h"
 #include "core/desk.h"
+#include "fuzz/fuzz.h"
 
 enum { SLOTS = 4, TIDS = 2, FILE_SIZE = 3000, ENDING_MS = 10 * 60 * 1000 };
 
@@ -101,8 +102,6 @@ static void time_passes(struct play *p, uint64_t ms)
 		carry_out(p);
 	}
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

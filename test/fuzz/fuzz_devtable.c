@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/devtable.h"
+#include "fuzz/fuzz.h"
 
 static void require(bool ok)
 {
@@ -25,8 +26,6 @@ static void look(const struct devtable *t, const uint8_t *p, size_t size, uint32
 	class = devtable_class_name(t, d.class_index);
 	require(!class || strlen(class) < DEVTABLE_CLASS_SIZE);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
