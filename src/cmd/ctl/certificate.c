@@ -22,15 +22,26 @@ struct listing {
 	uint64_t n, limit;
 };
 
+/* As openssl prints it: without leading zero bytes. */
+static const char *serial_text(const struct store_cert *cert, char ret[2 * 16 + 1])
+{
+	size_t zeros = 0;
+
+	hex_encode(cert->serial, sizeof(cert->serial), ret);
+	while (zeros < sizeof(cert->serial) - 1 && cert->serial[zeros] == 0)
+		zeros++;
+	return ret + 2 * zeros;
+}
+
 static void row_json(struct json *j, const struct store_cert *cert)
 {
-	char mac[MAC_TEXT_SIZE];
+	char mac[MAC_TEXT_SIZE], serial[2 * sizeof(cert->serial) + 1];
 
 	json_object(j, NULL);
 	json_text(j, "mac", mac_text(&cert->mac, mac));
 	json_uint(j, "epoch", cert->epoch);
 	json_text(j, "state", cert_state_name(cert->state));
-	json_hex(j, "serial", cert->serial, sizeof(cert->serial));
+	json_text(j, "serial", serial_text(cert, serial));
 	json_text(j, "issuer", cert->issuer);
 	json_time(j, "not_before", cert->not_before);
 	json_time(j, "not_after", cert->not_after);
@@ -51,11 +62,10 @@ static int row(void *ctx, const struct store_cert *cert)
 			     "EPOCH", "STATE", "FROM", "TO", "SERIAL NUMBER", "ISSUER");
 	if (l->c->json)
 		return row_json(&l->json, cert), 0;
-	hex_encode(cert->serial, sizeof(cert->serial), serial);
-	(void)printf("%-17s  %5" PRIu32 "  %-9s  %-10s  %-10s  %s  ",
+	(void)printf("%-17s  %5" PRIu32 "  %-9s  %-10s  %-10s  %-32s  ",
 		     mac_text(&cert->mac, mac), cert->epoch,
 		     cert_state_name(cert->state), moment_date(cert->not_before, from),
-		     moment_date(cert->not_after, to), serial);
+		     moment_date(cert->not_after, to), serial_text(cert, serial));
 	put_safe(stdout, cert->issuer);
 	(void)putchar('\n');
 	return 0;

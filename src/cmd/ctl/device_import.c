@@ -41,7 +41,8 @@ static void progress(struct importing *g, const char *what, uint64_t done, uint6
 	uint64_t now = clock_ms();
 
 	if (!g->im.progress ||
-	    now - g->told_ms < (g->tty ? PROGRESS_TTY_MS : PROGRESS_MS))
+	    (done > 0 && done < all &&
+	     now - g->told_ms < (g->tty ? PROGRESS_TTY_MS : PROGRESS_MS)))
 		return;
 	g->told_ms = now;
 	g->told = true;

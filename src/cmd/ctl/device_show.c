@@ -6,11 +6,18 @@
 #include "cmd/ctl/command.h"
 #include "cmd/ctl/moment.h"
 #include "cmd/ctl/registry.h"
+#include "crypto/spki.h"
 #include "crypto/x509check.h"
 #include "sys/clock.h"
 #include "wire/certfile.h"
 
-enum { EVENTS_DEFAULT = 10, EVENTS_MAX = 1000, EVENTS_READ_MIN = 100 };
+enum {
+	EVENTS_DEFAULT = 10,
+	EVENTS_MAX = 1000,
+	EVENTS_READ_MIN = 100,
+	KEY_WORDS_SIZE = 64,
+	KIND_WIDTH = 12
+};
 
 /* All that is to be shown, read before the first line is printed. */
 struct device_view {
@@ -118,6 +125,26 @@ static const char *state_words(const struct store_device *d)
 	return "";
 }
 
+static const char *key_words(const struct device_view *v, char ret[KEY_WORDS_SIZE])
+{
+	const struct conf_class *k = conf_class_by_name(v->c->conf, v->d.class_name);
+	struct spki spki;
+
+	if (!k)
+		return "nobody knows: its class is not in the configuration";
+	if (k->key_source == CONF_KEY_SERVER)
+		return "of a key pair that the server makes";
+	if (v->d.spki_len == 0)
+		return k->key_source == CONF_KEY_REGISTRY
+			       ? "missing: its class wants it registered"
+			       : "not registered; the server makes a key pair";
+	if (spki_parse(v->d.spki, v->d.spki_len, &spki) < 0)
+		return "registered, but unreadable";
+	(void)snprintf(ret, KEY_WORDS_SIZE, "%s-%u, registered",
+		       spki.kind == SPKI_RSA ? "RSA" : "P", spki.bits);
+	return ret;
+}
+
 /* ---- as text -------------------------------------------------------------------- */
 
 static void field(const char *name, const char *value)
@@ -146,16 +173,14 @@ static void when(const struct device_view *v, const char *name, int64_t time,
 static void identity_text(const struct device_view *v)
 {
 	const struct store_device *d = &v->d;
-	char mac[MAC_TEXT_SIZE];
+	char mac[MAC_TEXT_SIZE], key[KEY_WORDS_SIZE];
 
 	(void)printf("%s  %s\n\n", mac_text(&d->mac, mac),
 		     d->denied ? "denied" : device_state_name(d->state));
 	field("type", d->type);
 	field("class", d->class_name);
 	field("serial", *d->serial ? d->serial : "(none)");
-	field("public key", d->spki_len > 0
-				    ? "registered"
-				    : "not registered; the server makes a key pair");
+	field("public key", key_words(v, key));
 	field("state", state_words(d));
 	if (*d->waiting)
 		field("waits", d->waiting);
@@ -211,6 +236,13 @@ static void file_text(const struct device_view *v)
 	when(v, "confirmed", v->confirmed.time, v->confirmed.peer);
 }
 
+static int pad(const char *s, size_t width)
+{
+	size_t len = strlen(s);
+
+	return (int)(len < width ? width - len : 0);
+}
+
 static void events_text(const struct device_view *v)
 {
 	char at[MOMENT_SIZE];
@@ -223,15 +255,14 @@ static void events_text(const struct device_view *v)
 
 		(void)printf("  %s  ", moment_text(e->time, at));
 		put_safe(stdout, e->kind);
-		(void)printf("%*s",
-			     (int)(strlen(e->kind) < 12 ? 12 - strlen(e->kind) : 0),
-			     "");
+		if (e->number != 0 || *e->peer)
+			(void)printf("%*s", pad(e->kind, KIND_WIDTH), "");
 		if (strcmp(e->kind, "error") == 0)
 			(void)printf("  %s", device_error_text(e->number));
 		else if (e->number != 0)
 			(void)printf("  epoch %" PRIu32, e->number);
 		if (*e->peer) {
-			(void)fputs("  ", stdout);
+			(void)fputs("  from ", stdout);
 			put_safe(stdout, e->peer);
 		}
 		(void)putchar('\n');

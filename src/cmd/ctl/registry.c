@@ -80,19 +80,23 @@ bool registry_daemon(struct ctl *c)
 
 /* ---- the database --------------------------------------------------------- */
 
-/* As root: the directory's owner, within the directory. */
+/* As root: the directory's owner, within the directory.  Where a container forbids
+ * chroot the real path does, as long as that user may walk it. */
 static int become_owner(struct registry *r, const char *dir, const char *name)
 {
+	char inside[NAME_MAX + 2];
 	struct stat st;
-	int n;
 
 	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
 		return CTL_DONE;
-	n = snprintf(r->path, sizeof(r->path), "/%s", name);
-	if (n < 0 || (size_t)n >= sizeof(r->path))
+	if (strlen(name) > NAME_MAX)
 		return ctl_fail("%s: %s", r->shown, ctl_reason(-ENAMETOOLONG));
-	if (chdir(dir) < 0 || chroot(".") < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+	(void)snprintf(inside, sizeof(inside), "/%s", name);
+	if (chdir(dir) < 0)
+		return ctl_fail("%s: %s", dir, strerror(errno));
+	if (chroot(".") == 0)
+		memcpy(r->path, inside, strlen(inside) + 1);
+	if (setgroups(0, NULL) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
 		return ctl_fail("cannot become user %u, who owns %s: %s",
 				(unsigned)st.st_uid, dir, strerror(errno));

@@ -24,10 +24,26 @@ static void facts_begin(struct facts *f, const struct ctl *c, bool running)
 	json_object(&f->json, "facts");
 }
 
+/* Counts travel as text; here they are numbers again. */
+static void fact_json(struct json *j, const char *name, const char *value, size_t len)
+{
+	enum { DIGITS_MAX = 15 }; /* whole in a double, which is what readers have */
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < len && i < DIGITS_MAX && value[i] >= '0' && value[i] <= '9';
+	     i++)
+		n = n * 10 + (uint64_t)(value[i] - '0');
+	if (len > 0 && i == len)
+		json_uint(j, name, n);
+	else
+		json_bytes(j, name, value, len);
+}
+
 static void fact(struct facts *f, const char *name, const void *value, size_t len)
 {
 	if (f->as_json) {
-		json_bytes(&f->json, name, value, len);
+		fact_json(&f->json, name, value, len);
 		return;
 	}
 	(void)printf("%-28s ", name);
