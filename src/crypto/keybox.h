@@ -22,19 +22,20 @@ enum { STORAGE_KEY_LEN = 32, KEYBOX_PKCS8_MAX = 3072, SEAL_LEN = 32 };
  * random bytes. */
 int keybox_seal(const struct auth_secret *secret3, const struct mac *mac,
 		const char *serial, size_t serial_len, uint8_t set,
-		const uint8_t nonce[CERTKEY_NONCE_LEN], const uint8_t *pkcs8, size_t len,
-		struct out *o);
+		const uint8_t nonce[CERTKEY_NONCE_LEN], const uint8_t *pkcs8,
+		size_t len, struct out *o);
 
 /* The PKCS#8 DER out of a value (ret: KEYBOX_PKCS8_MAX bytes).  FC_EBAD: not a
  * key object; FC_EUNKNOWN: version; FC_EAUTH: decryption failed; FC_ECRC: inner
  * CRC wrong.  The caller wipes ret. */
 int keybox_open(const struct auth_secret *secret3, const struct mac *mac,
-		const char *serial, size_t serial_len, const void *value, size_t value_len,
-		uint8_t *ret, size_t *ret_len);
+		const char *serial, size_t serial_len, const void *value,
+		size_t value_len, uint8_t *ret, size_t *ret_len);
 
 /* At rest. label tells what it is for: the same is needed to open it. */
-int storage_wrap(const uint8_t key[STORAGE_KEY_LEN], const void *label, size_t label_len,
-		 const uint8_t nonce[12], const uint8_t *p, size_t len, struct out *o);
+int storage_wrap(const uint8_t key[STORAGE_KEY_LEN], const void *label,
+		 size_t label_len, const uint8_t nonce[12], const uint8_t *p,
+		 size_t len, struct out *o);
 int storage_unwrap(const uint8_t key[STORAGE_KEY_LEN], const void *label,
 		   size_t label_len, const void *wrapped, size_t wrapped_len,
 		   uint8_t *ret, size_t ret_cap, size_t *ret_len);

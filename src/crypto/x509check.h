@@ -40,9 +40,9 @@ struct x509_device {
 	size_t serial_len;
 	const struct auth_secret *secret3; /* NULL: downloaded keys are not opened
 					    * and no pair is checked (server side) */
-	int64_t now;            /* Unix seconds; < 0: time of day is not known, dates
-				 * are not judged (A1) */
-	struct x509_bytes public_key; /* installed/stored SPKI DER; empty: none */
+	int64_t now; /* Unix seconds; < 0: time of day is not known, dates
+		      * are not judged (A1) */
+	struct x509_bytes public_key;  /* installed/stored SPKI DER; empty: none */
 	struct x509_bytes private_key; /* installed PKCS#8 DER; empty: none */
 	int64_t installed_not_before;  /* of the installed certificate; INT64_MIN:
 					* none, or the operator reset the device */
@@ -50,12 +50,12 @@ struct x509_device {
 
 struct x509_verdict {
 	enum device_error error;
-	char what[160];  /* which of the number's cases it was; "" when good */
+	char what[160];      /* which of the number's cases it was; "" when good */
 	uint8_t pkcs8[3072]; /* the downloaded private key, decrypted; caller wipes */
 	size_t pkcs8_len;    /* 0: the file had none */
 	int64_t not_before, not_after; /* of the device certificate */
-	bool link_used;      /* good only thanks to the file's link certificate: keep
-			      * it with the roots, names and keys (A5) */
+	bool link_used; /* good only thanks to the file's link certificate: keep
+			 * it with the roots, names and keys (A5) */
 };
 
 /* What SPEC section 6 leaves open:
@@ -94,7 +94,7 @@ struct x509_facts {
 	char key[32];                   /* "RSA-2048", "P-256", … */
 	char signature[48];             /* "sha256WithRSAEncryption" */
 	bool has_mac;
-	struct mac mac;                 /* the last CN that is one, in colons */
+	struct mac mac; /* the last CN that is one, in colons */
 	int64_t not_before, not_after;
 	uint8_t spki[1024];
 	size_t spki_len;

@@ -27,23 +27,23 @@ struct x509_profile {
 	size_t n_subject;
 	struct x509_rdn manufacturer[PROFILE_RDN_MAX]; /* of the manufacturer's */
 	size_t n_manufacturer;
-	const char *digest;           /* "sha1", "sha256" */
-	bool key_usage;               /* critical digitalSignature, keyEncipherment
-				       * (keyAgreement in place of it for EC) */
+	const char *digest; /* "sha1", "sha256" */
+	bool key_usage;     /* critical digitalSignature, keyEncipherment
+			     * (keyAgreement in place of it for EC) */
 	bool allow_ec;
-	unsigned rsa_bits_min;        /* of the device's key */
+	unsigned rsa_bits_min; /* of the device's key */
 	unsigned validity_days;
 	unsigned manufacturer_validity_days;
-	unsigned manufacturer_bits;   /* RSA modulus of a manufacturer key made here */
-	size_t size_max;              /* of the device certificate, DER; 0: no limit */
+	unsigned manufacturer_bits; /* RSA modulus of a manufacturer key made here */
+	size_t size_max;            /* of the device certificate, DER; 0: no limit */
 };
 
 struct x509_values {
 	struct mac mac;
 	const char *serial, *country, *organization, *location, *class_name;
-	uint8_t cert_serial[16]; /* big-endian, positive, not zero */
+	uint8_t cert_serial[16];       /* big-endian, positive, not zero */
 	int64_t not_before, not_after; /* Unix seconds; UTCTime before 2050 */
-	const uint8_t *spki;     /* SubjectPublicKeyInfo DER */
+	const uint8_t *spki;           /* SubjectPublicKeyInfo DER */
 	size_t spki_len;
 };
 
@@ -76,9 +76,9 @@ int x509_build_manufacturer(const struct x509_profile *p, const struct x509_valu
  * attribute out.  FC_EDENIED: a text, date or serial number that no certificate can
  * have. */
 int x509_make_root(const char *country, const char *organization, const char *unit,
-		   const char *common_name, unsigned bits, const uint8_t cert_serial[16],
-		   int64_t not_before, int64_t not_after, char **ret_key_pem,
-		   char **ret_cert_pem);
+		   const char *common_name, unsigned bits,
+		   const uint8_t cert_serial[16], int64_t not_before, int64_t not_after,
+		   char **ret_key_pem, char **ret_cert_pem);
 
 /* Sign to-be-signed bytes with the algorithm that they name inside.  FC_EBAD: not
  * strict DER; FC_EAUTH: they name another issuer; FC_EUNKNOWN: an algorithm that is
