@@ -33,25 +33,27 @@ static bool number_fits(const struct codec_field *f, int64_t v)
 
 static int parse_number(struct cur *c, const struct codec_field *f, uint8_t *ret)
 {
-	uint64_t v = 0;
-	int64_t ranged = 0;
+	int64_t ranged = 0; /* of 64 bits none has a range */
+	uint16_t half;
+	uint32_t word;
+	uint64_t whole;
 
 	switch (f->size) {
 	case 1:
 		ranged = ret[0] = cur_u8(c);
 		break;
 	case 2:
-		ranged = cur_u16(c);
-		memcpy(ret, &(uint16_t){ (uint16_t)ranged }, f->size);
+		ranged = half = cur_u16(c);
+		memcpy(ret, &half, f->size);
 		break;
 	case 4:
-		v = cur_u32(c);
-		ranged = f->kind == CODEC_I32 ? (int32_t)(uint32_t)v : (int64_t)v;
-		memcpy(ret, &(uint32_t){ (uint32_t)v }, f->size);
+		word = cur_u32(c);
+		ranged = f->kind == CODEC_I32 ? (int32_t)word : (int64_t)word;
+		memcpy(ret, &word, f->size);
 		break;
 	default:
-		v = cur_u64(c);
-		memcpy(ret, &v, f->size);
+		whole = cur_u64(c);
+		memcpy(ret, &whole, f->size);
 	}
 	return number_fits(f, ranged) ? 0 : FC_EBAD;
 }
@@ -68,24 +70,7 @@ static int parse_blob(struct cur *c, const struct codec_field *f, uint8_t *ret)
 	return 0;
 }
 
-static int parse_fields(struct cur *c, const struct codec_field *fields, size_t n,
-			uint8_t *ret);
-
-/* Lists do not nest: the recursion is one level deep. */
-static int parse_list(struct cur *c, const struct codec_field *f, uint8_t *ret)
-{
-	uint16_t count = cur_u16(c);
-	int rc = 0;
-
-	if (count > (uint64_t)f->max)
-		return FC_EFULL;
-	memcpy(ret + f->count_at, &count, sizeof(count));
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = parse_fields(c, f->items, f->n_items, ret + f->at + i * f->size);
-	return rc;
-}
-
-static int parse_field(struct cur *c, const struct codec_field *f, uint8_t *ret)
+static int parse_plain(struct cur *c, const struct codec_field *f, uint8_t *ret)
 {
 	switch (f->kind) {
 	case CODEC_U8:
@@ -103,19 +88,22 @@ static int parse_field(struct cur *c, const struct codec_field *f, uint8_t *ret)
 		cur_copy(c, ret + f->at, f->size);
 		return bytes_fit(f, ret + f->at) ? 0 : FC_EBAD;
 	case CODEC_LIST:
-		return parse_list(c, f, ret);
+		break; /* lists do not nest */
 	}
 	return FC_EBAD;
 }
 
-static int parse_fields(struct cur *c, const struct codec_field *fields, size_t n,
-			uint8_t *ret)
+static int parse_list(struct cur *c, const struct codec_field *f, uint8_t *ret)
 {
-	for (size_t i = 0; i < n; i++) {
-		int rc = parse_field(c, &fields[i], ret);
+	uint16_t count = cur_u16(c);
 
-		if (c->dead)
-			return FC_EBAD;
+	if (count > (uint64_t)f->max)
+		return FC_EFULL;
+	memcpy(ret + f->count_at, &count, sizeof(count));
+	for (size_t i = 0; i < count * f->n_items; i++) {
+		uint8_t *item = ret + f->at + i / f->n_items * f->size;
+		int rc = parse_plain(c, &f->items[i % f->n_items], item);
+
 		if (rc < 0)
 			return rc;
 	}
@@ -124,10 +112,16 @@ static int parse_fields(struct cur *c, const struct codec_field *fields, size_t 
 
 int codec_parse(struct cur *c, const struct codec_message *m, void *ret)
 {
-	int rc = parse_fields(c, m->fields, m->n_fields, ret);
+	for (size_t i = 0; i < m->n_fields; i++) {
+		const struct codec_field *f = &m->fields[i];
+		int rc = f->kind == CODEC_LIST ? parse_list(c, f, ret)
+					       : parse_plain(c, f, ret);
 
-	if (rc < 0)
-		return rc;
+		if (c->dead)
+			return FC_EBAD; /* whatever was read, it was not there */
+		if (rc < 0)
+			return rc;
+	}
 	return cur_done(c) ? 0 : FC_EBAD;
 }
 
@@ -170,8 +164,30 @@ static void build_blob(struct out *o, const struct codec_field *f, const uint8_t
 	out_bytes(o, blob.p, blob.len);
 }
 
-static void build_fields(struct out *o, const struct codec_field *fields, size_t n,
-			 const uint8_t *p);
+static void build_plain(struct out *o, const struct codec_field *f, const uint8_t *p)
+{
+	switch (f->kind) {
+	case CODEC_U8:
+	case CODEC_U16:
+	case CODEC_U32:
+	case CODEC_U64:
+	case CODEC_I32:
+	case CODEC_I64:
+		build_number(o, f, p + f->at);
+		break;
+	case CODEC_BLOB:
+		build_blob(o, f, p + f->at);
+		break;
+	case CODEC_BYTES:
+	case CODEC_LETTERS:
+	case CODEC_SERIAL:
+		assert(bytes_fit(f, p + f->at));
+		out_bytes(o, p + f->at, f->size);
+		break;
+	case CODEC_LIST:
+		assert(f->kind != CODEC_LIST); /* lists do not nest */
+	}
+}
 
 static void build_list(struct out *o, const struct codec_field *f, const uint8_t *p)
 {
@@ -180,43 +196,20 @@ static void build_list(struct out *o, const struct codec_field *f, const uint8_t
 	memcpy(&count, p + f->count_at, sizeof(count));
 	assert(count <= (uint64_t)f->max);
 	out_u16(o, count);
-	for (size_t i = 0; i < count; i++)
-		build_fields(o, f->items, f->n_items, p + f->at + i * f->size);
-}
-
-static void build_fields(struct out *o, const struct codec_field *fields, size_t n,
-			 const uint8_t *p)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct codec_field *f = &fields[i];
-
-		switch (f->kind) {
-		case CODEC_U8:
-		case CODEC_U16:
-		case CODEC_U32:
-		case CODEC_U64:
-		case CODEC_I32:
-		case CODEC_I64:
-			build_number(o, f, p + f->at);
-			break;
-		case CODEC_BLOB:
-			build_blob(o, f, p + f->at);
-			break;
-		case CODEC_BYTES:
-		case CODEC_LETTERS:
-		case CODEC_SERIAL:
-			assert(bytes_fit(f, p + f->at));
-			out_bytes(o, p + f->at, f->size);
-			break;
-		case CODEC_LIST:
-			build_list(o, f, p);
-			break;
-		}
-	}
+	for (size_t i = 0; i < count * f->n_items; i++)
+		build_plain(o, &f->items[i % f->n_items],
+			    p + f->at + i / f->n_items * f->size);
 }
 
 void codec_build(struct out *o, const struct codec_message *m, const void *p)
 {
 	out_u16(o, m->type);
-	build_fields(o, m->fields, m->n_fields, p);
+	for (size_t i = 0; i < m->n_fields; i++) {
+		const struct codec_field *f = &m->fields[i];
+
+		if (f->kind == CODEC_LIST)
+			build_list(o, f, p);
+		else
+			build_plain(o, f, p);
+	}
 }

@@ -35,8 +35,10 @@ forbid() {
 
 # a role's files: its own, and those that include its own header
 files() {
-	ls "$1".c "$1"[a-z]*.c 2>/dev/null
-	[ ! -f "$1.h" ] || grep -lE "\"cmd/fieldcertd/$1\.h\"" ./*.c | sed 's,^\./,,'
+	{
+		ls "$1".c "$1"[a-z]*.c 2>/dev/null
+		[ ! -f "$1.h" ] || grep -lE "\"cmd/fieldcertd/$1\.h\"" -- *.c
+	} | sort -u
 }
 
 for role in front registrar signer parent; do
@@ -44,6 +46,6 @@ for role in front registrar signer parent; do
 done
 forbid front "$(files front)" '^(store/|crypto/(x509issue|keybox|x509issuer|privatekey|keygen))'
 forbid registrar "$(files registrar)" '^(sys/udp|crypto/(keybox|x509issuer|privatekey|keygen))'
-forbid signer "$(files signer; ls sign*.c 2>/dev/null)" '^(store/|sys/udp|core/desk|core/xfer)'
+forbid signer "$({ files signer; ls sign*.c 2>/dev/null; } | sort -u)" '^(store/|sys/udp|core/desk|core/xfer)'
 forbid parent "$(files parent)" '^(store/|wire/tftp|wire/name|core/|crypto/(x509issue|keybox|privatekey))'
 exit $failed

@@ -14,7 +14,7 @@ static const struct mac modem = { { 0x00, 0x10, 0x4b, 0xab, 0xcd, 0xef } };
 
 static void hex_digits_of_either_case(void **state)
 {
-	uint8_t got[4] = { 0 };
+	uint8_t got[4] = { 1, 1, 1, 1 };
 	char text[9];
 
 	(void)state;
@@ -55,7 +55,7 @@ static void mac_in_every_spelling(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		memset(&m, 0, sizeof(m));
+		memset(&m, 0xee, sizeof(m));
 		assert_int_equal(mac_parse(good[i], strlen(good[i]), &m), 0);
 		assert_true(mac_equal(&m, &modem));
 	}
@@ -218,6 +218,16 @@ static void untrusted_text_in_json(void **state)
 			    "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
 }
 
+static void json_keeps_utf8_at_the_ends_of_its_ranges(void **state)
+{
+	static const char good[] =
+		"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80"
+		"\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+
+	(void)state;
+	assert_string_equal(json(good, strlen(good)), good);
+}
+
 static void json_never_holds_broken_utf8(void **state)
 {
 	(void)state;
@@ -231,6 +241,9 @@ static void json_never_holds_broken_utf8(void **state)
 	assert_string_equal(JSON("\xed\xa0\x80"), FFFD FFFD FFFD); /* surrogate */
 	assert_string_equal(JSON("\xf4\x90\x80\x80"), FFFD FFFD FFFD FFFD);
 	assert_string_equal(JSON("\xe2\x82("), FFFD FFFD "(");
+	assert_string_equal(JSON("\xc1\xbf"), FFFD FFFD);
+	assert_string_equal(JSON("\xf5\x80\x80\x80"), FFFD FFFD FFFD FFFD);
+	assert_string_equal(JSON("\xe2\x82\xc0"), FFFD FFFD FFFD);
 }
 
 int main(void)
@@ -247,6 +260,7 @@ int main(void)
 		cmocka_unit_test(every_code_of_ours_has_a_name),
 		cmocka_unit_test(untrusted_text_in_a_log),
 		cmocka_unit_test(untrusted_text_in_json),
+		cmocka_unit_test(json_keeps_utf8_at_the_ends_of_its_ranges),
 		cmocka_unit_test(json_never_holds_broken_utf8),
 	};
 
