@@ -266,7 +266,7 @@ static void todo_clear(struct desk_todo *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->slot = DESK_NO_SLOT;
-	t->refused = DESK_COUNTERS;
+	t->remark = DESK_COUNTERS;
 }
 
 static void reply(struct desk *d, struct desk_todo *t, enum tftp_error code,
@@ -281,13 +281,18 @@ static void reply(struct desk *d, struct desk_todo *t, enum tftp_error code,
 	d->counters[DESK_ERRORS]++;
 }
 
+static void remark(struct desk *d, struct desk_todo *t, enum desk_counter why)
+{
+	d->counters[why]++;
+	t->remark = why;
+}
+
 /* Refuse the datagram.  In the face of a live transfer nothing is said: who sent
  * this need not be who has the transfer. */
 static void refuse(struct desk *d, struct desk_todo *t, enum desk_counter why,
 		   enum tftp_error code, const char *text)
 {
-	d->counters[why]++;
-	t->refused = why;
+	remark(d, t, why);
 	t->act = DESK_NOTHING;
 	if (t->slot != DESK_NO_SLOT)
 		d->counters[DESK_UNANSWERED]++;
@@ -317,8 +322,8 @@ static void refuse_stray(struct desk *d, struct desk_todo *t, enum desk_counter 
 		refuse(d, t, why, code, text);
 		return;
 	}
-	d->counters[why]++;
 	d->counters[DESK_UNANSWERED]++;
+	remark(d, t, why);
 }
 
 static void send_slot(const struct desk *d, struct desk_todo *t, uint32_t i)
@@ -384,7 +389,7 @@ static void on_request(struct desk *d, const void *p, size_t len, uint64_t now,
 	    d->slots[t->slot].fingerprint == t->fingerprint) {
 		struct desk_slot *s = &d->slots[t->slot];
 
-		d->counters[DESK_REPEATED]++;
+		remark(d, t, DESK_REPEATED);
 		if (s->state == SLOT_XFER && xfer_again(&s->xfer, now) == XFER_SEND) {
 			slot_arm(d, t->slot);
 			send_slot(d, t, t->slot);
@@ -418,7 +423,7 @@ static void on_ack(struct desk *d, uint32_t i, const void *p, size_t len, uint64
 	uint16_t block;
 
 	if (tftp_parse_ack(p, len, &block) < 0) {
-		d->counters[DESK_IGNORED]++;
+		remark(d, t, DESK_IGNORED);
 		return;
 	}
 	switch (xfer_ack(&s->xfer, block, now)) {
@@ -444,7 +449,7 @@ static void on_error(struct desk *d, uint32_t i, const void *p, size_t len,
 	struct cur text;
 
 	if (tftp_parse_error(p, len, &code, &text) < 0) {
-		d->counters[DESK_IGNORED]++;
+		remark(d, t, DESK_IGNORED);
 		return;
 	}
 	d->counters[DESK_ABORTED]++;
@@ -461,7 +466,7 @@ static void on_transfer(struct desk *d, int opcode, const void *p, size_t len,
 	uint32_t i = transfer_of(d, &t->way);
 
 	if (i == DESK_NO_SLOT && opcode == TFTP_ERROR)
-		d->counters[DESK_IGNORED]++;
+		remark(d, t, DESK_IGNORED);
 	else if (i == DESK_NO_SLOT && opcode < 0)
 		refuse_stray(d, t, DESK_BAD_OPCODE, TFTP_EBADOP,
 			     "Illegal_TFTP_Operation", now);
@@ -469,7 +474,7 @@ static void on_transfer(struct desk *d, int opcode, const void *p, size_t len,
 		refuse_stray(d, t, DESK_STRAY, TFTP_EBADTID, "Unknown_Transfer_ID",
 			     now);
 	else if (truncated || (opcode != TFTP_ACK && opcode != TFTP_ERROR))
-		d->counters[DESK_IGNORED]++;
+		remark(d, t, DESK_IGNORED);
 	else if (opcode == TFTP_ACK)
 		on_ack(d, i, p, len, now, t);
 	else
@@ -486,7 +491,7 @@ void desk_datagram(struct desk *d, const struct desk_way *way, const void *p,
 	t->way = *way;
 	d->counters[DESK_DATAGRAMS]++;
 	if (way->peer.port == 0) {
-		d->counters[DESK_IGNORED]++;
+		remark(d, t, DESK_IGNORED);
 		return;
 	}
 	if (!request || way->tid != DESK_REQUEST_TID) {
@@ -556,8 +561,7 @@ static bool seat(struct desk *d, struct desk_todo *t, uint64_t now)
 	t->slot = slot_take(d, t, now);
 	if (t->slot != DESK_NO_SLOT)
 		return true;
-	d->counters[DESK_TABLE_FULL]++;
-	t->refused = DESK_TABLE_FULL;
+	remark(d, t, DESK_TABLE_FULL);
 	return false;
 }
 
@@ -573,8 +577,7 @@ static void judge_later(struct desk *d, struct desk_todo *t, uint64_t now)
 		return;
 	}
 	if (d->n_digests > d->n_slots / DESK_DIGEST_SHARE) {
-		d->counters[DESK_TABLE_FULL]++;
-		t->refused = DESK_TABLE_FULL;
+		remark(d, t, DESK_TABLE_FULL);
 		return;
 	}
 	if (!seat(d, t, now))
@@ -659,8 +662,7 @@ void desk_judge(struct desk *d, struct desk_todo *t, enum desk_judgement j, uint
 	} else if (t->name.kind == NAME_REQUEST) {
 		refuse(d, t, DESK_NOT_READY, TFTP_ENOTFOUND, not_found_text);
 	} else {
-		d->counters[DESK_NOT_READY]++;
-		t->refused = DESK_NOT_READY;
+		remark(d, t, DESK_NOT_READY);
 	}
 }
 
@@ -734,12 +736,10 @@ void desk_answer(struct desk *d, const struct ipc_answer *a, uint64_t now,
 	}
 	ask = d->slots[i].name.kind == NAME_REQUEST;
 	if (a->verdict == IPC_VERDICT_DENIED) {
-		d->counters[DESK_DENIED]++;
-		t->refused = DESK_DENIED;
+		remark(d, t, DESK_DENIED);
 		end_with_error(d, t, i, TFTP_EACCESS, refused_text);
 	} else if (a->verdict == IPC_VERDICT_NOT_FOUND && ask) {
-		d->counters[DESK_NOT_FOUND]++;
-		t->refused = DESK_NOT_FOUND;
+		remark(d, t, DESK_NOT_FOUND);
 		end_with_error(d, t, i, TFTP_ENOTFOUND, not_found_text);
 	} else if (a->verdict == IPC_VERDICT_FILE && ask && a->file.len > 0 &&
 		   a->file.len <= DESK_PAYLOAD_MAX) {
@@ -820,8 +820,7 @@ bool desk_expire(struct desk *d, uint64_t now, struct desk_todo *t)
 		expire_transfer(d, i, now, t);
 		return true;
 	}
-	d->counters[DESK_REGISTRAR_SILENT]++;
-	t->refused = DESK_REGISTRAR_SILENT;
+	remark(d, t, DESK_REGISTRAR_SILENT);
 	if (d->slots[i].name.kind == NAME_REQUEST) {
 		end_with_error(d, t, i, TFTP_ENOTFOUND, not_found_text);
 	} else {

@@ -179,9 +179,9 @@ struct desk_todo {
 	/* Beside act: end.why DELIVERED or CONFIRMED is told to the registrar
 	 * first, and every end is worth a line in the log. */
 	struct desk_end end;
-	/* Why this datagram was refused, or DESK_COUNTERS: worth a line, too.  The
-	 * name as it was sent, where it could be read; in the datagram. */
-	enum desk_counter refused;
+	/* What about this datagram is worth a line in the log, or DESK_COUNTERS; the
+	 * name as it was sent, where it could be read (in the datagram). */
+	enum desk_counter remark;
 	const char *raw_name;
 	size_t raw_name_len;
 

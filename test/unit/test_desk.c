@@ -307,7 +307,7 @@ static void S2_every_refusal_looks_the_same(void **state)
 		judge(w, all[i]);
 		expect_error(w, TFTP_EACCESS, "Authentication_Failed");
 		assert_int_equal(count(w, counters[i]), 1);
-		assert_int_equal(w->t.refused, counters[i]);
+		assert_int_equal(w->t.remark, counters[i]);
 		assert_int_equal(desk_busy(&w->desk), 0);
 	}
 	assert_int_equal(count(w, DESK_REQUESTS), 0);

@@ -91,7 +91,7 @@ static bool log_allowed(struct front *f, uint64_t now)
 {
 	if (now - f->log_since >= 1000) {
 		if (f->log_left_out > 0)
-			log_info("log left-out=%u", f->log_left_out);
+			log_info("event=lines-left-out n=%u", f->log_left_out);
 		f->log_since = now;
 		f->log_lines = f->log_left_out = 0;
 	}
@@ -120,22 +120,23 @@ static const char *shown(const void *p, size_t len, char ret[SHOWN_SIZE])
 	return out_cstr(&o) ? ret : "";
 }
 
-static void log_refused(struct front *f, const struct desk_todo *t, uint64_t now)
+static void log_remark(struct front *f, const struct desk_todo *t, uint64_t now)
 {
+	const char *event = t->act == DESK_REPLY ? "refused" : "noticed";
+	const char *why = desk_counter_name(t->remark);
 	char peer[64], name[SHOWN_SIZE], mac[MAC_TEXT_SIZE];
 
 	if (!log_allowed(f, now))
 		return;
+	(void)addr_text(&t->way.peer, peer);
 	if (t->raw_name)
-		log_info("refused why=%s peer=%s name=\"%s\"",
-			 desk_counter_name(t->refused), addr_text(&t->way.peer, peer),
+		log_info("event=%s why=%s peer=%s name=\"%s\"", event, why, peer,
 			 shown(t->raw_name, t->raw_name_len, name));
 	else if (mac_is_device(&t->name.mac))
-		log_info("refused why=%s peer=%s mac=%s", desk_counter_name(t->refused),
-			 addr_text(&t->way.peer, peer), mac_text(&t->name.mac, mac));
+		log_info("event=%s why=%s peer=%s mac=%s", event, why, peer,
+			 mac_text(&t->name.mac, mac));
 	else
-		log_info("refused why=%s peer=%s", desk_counter_name(t->refused),
-			 addr_text(&t->way.peer, peer));
+		log_info("event=%s why=%s peer=%s", event, why, peer);
 }
 
 static const char *const end_names[] = {
@@ -154,7 +155,7 @@ static void log_end(struct front *f, const struct desk_end *e, uint64_t now)
 
 	if (e->why != DESK_END_DELIVERED && !log_allowed(f, now))
 		return;
-	log_info("transfer end=%s mac=%s peer=%s epoch=%" PRIu32 " bytes=%" PRIu32
+	log_info("event=transfer end=%s mac=%s peer=%s epoch=%" PRIu32 " bytes=%" PRIu32
 		 " blksize=%" PRIu32 " windowsize=%" PRIu32 " resent=%" PRIu32
 		 " ms=%" PRIu32 "%s%s%s",
 		 end_names[e->why], mac_text(&e->mac, mac), addr_text(&e->peer, peer),
@@ -168,7 +169,7 @@ static void log_end(struct front *f, const struct desk_end *e, uint64_t now)
 
 static void registrar_lost(struct front *f, const char *why)
 {
-	log_warning("registrar lost: %s", why);
+	log_warning("event=registrar-lost why=\"%s\"", why);
 	loop_remove(f->child->loop, chan_fd(f->registrar));
 	chan_free(f->registrar);
 	f->registrar = NULL;
@@ -360,8 +361,8 @@ static void carry_out(struct front *f, struct desk_todo *t, uint64_t now)
 		    t->end.why == DESK_END_CONFIRMED)
 			tell_end(f, &t->end);
 	}
-	if (t->refused != DESK_COUNTERS)
-		log_refused(f, t, now);
+	if (t->remark != DESK_COUNTERS)
+		log_remark(f, t, now);
 
 	switch (t->act) {
 	case DESK_REPLY:
@@ -464,8 +465,7 @@ static int change_table(struct front *f, int fd)
 		(void)munmap((void *)(uintptr_t)f->table, f->table_size);
 	f->table = p;
 	f->table_size = size;
-	log_info("device table devices=%" PRIu32 " bytes=%zu", devtable_count(&t),
-		 size);
+	log_info("event=table devices=%" PRIu32 " bytes=%zu", devtable_count(&t), size);
 	return listen_now(f);
 }
 
@@ -513,7 +513,8 @@ static void on_registrar(void *ctx, int chan, uint32_t events)
 		}
 		rc = on_registrar_message(f, (size_t)n, fd, now);
 		if (rc < 0 && log_allowed(f, now))
-			log_error("registrar message: %s", error_name(rc));
+			log_error("event=registrar-message error=\"%s\"",
+				  error_name(rc));
 		if (fd >= 0)
 			(void)close(fd);
 	}
@@ -554,8 +555,8 @@ static int on_secret(void *ctx, const struct ipc_secret *s, const char *name,
 	int rc = frontauth_secret(f->auth, conf, s, name, bytes, len, why, &bits);
 
 	if (rc == 0 && bits < SECRET_BITS_MIN)
-		log_warning("secret %s: about %u bits, %u are advised", name, bits,
-			    (unsigned)SECRET_BITS_MIN);
+		log_warning("event=weak-secret file=\"%s\" bits=%u advised=%u", name,
+			    bits, (unsigned)SECRET_BITS_MIN);
 	return rc;
 }
 
@@ -646,7 +647,7 @@ static int open_desk(struct front *f, const struct conf *c)
 		return -errno;
 	desk_init(&f->desk, memory, &setup);
 	f->n_slots = setup.n_slots;
-	log_info("desk slots=%" PRIu32 " bytes-max=%zu transfer-sockets=%u",
+	log_info("event=desk slots=%" PRIu32 " bytes-max=%zu transfer-sockets=%u",
 		 setup.n_slots, size, setup.n_tids);
 	return 0;
 }
@@ -676,7 +677,7 @@ static int jail(struct front *f, char why[CHILD_WHY_SIZE])
 		step = "landlock";
 		rc = jail_landlock(NULL, 0);
 		if (rc == -ENOSYS || rc == -EOPNOTSUPP) {
-			log_warning("no Landlock in this kernel");
+			log_warning("event=no-landlock");
 			rc = 0;
 		}
 	}
@@ -712,7 +713,8 @@ static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY
 
 	desk_limit(&f->desk, &limits);
 	if (conf->transfers_max != f->n_slots)
-		log_warning("transfers-max stays at %" PRIu32 " until the next start",
+		log_warning("event=transfers-max-unchanged until=\"next start\" "
+			    "slots=%" PRIu32,
 			    f->n_slots);
 	conf_free(f->conf);
 	f->conf = conf;
@@ -777,7 +779,7 @@ int front_main(struct child *c)
 		rc = loop_run(loop, on_deadline, on_turn, f);
 out:
 	if (rc < 0)
-		log_error("front: %s", error_name(rc));
+		log_error("event=ended error=\"%s\"", error_name(rc));
 	if (f)
 		frontauth_free(f->auth); /* wipes the secrets; the rest ends with us */
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
