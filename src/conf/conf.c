@@ -73,7 +73,8 @@ static const char *keep_path(struct conf *c, const char *text)
 
 	if (text[0] == '/')
 		return keep(c, text);
-	(void)snprintf(path, sizeof(path), "%s/%s", c->dir, text);
+	(void)snprintf(path, sizeof(path), "%s/%s", c->dir[1] != '\0' ? c->dir : "",
+		       text);
 	return keep(c, path);
 }
 
@@ -93,7 +94,7 @@ static void set_directory(struct conf *c, const char *path)
 	slash = strrchr(whole, '/');
 	if (slash != NULL)
 		slash[slash == whole] = '\0';
-	c->dir = keep(c, slash != NULL ? whole : ".");
+	c->dir = keep(c, slash != NULL ? whole : "/");
 }
 
 /* ---- what is there, for messages and references --------------------------- */

@@ -282,7 +282,8 @@ static bool enter_section(struct scan *s, const cfg_opt_t *opt, unsigned line,
 	return true;
 }
 
-static bool walk(struct scan *s, const cfg_opt_t *opts, const char *where);
+static bool walk(struct scan *s, const cfg_opt_t *opts, const char *where,
+		 unsigned begin);
 
 /* One statement that begins with the word t. False: stop looking. */
 static bool statement(struct scan *s, const struct token *t, const cfg_opt_t *opts,
@@ -306,7 +307,7 @@ static bool statement(struct scan *s, const struct token *t, const cfg_opt_t *op
 		if (!enter_section(s, opt, t->line, inner, sizeof(inner), &twice))
 			return false;
 		if (!twice)
-			return walk(s, opt->subopts, inner);
+			return walk(s, opt->subopts, inner, t->line);
 		if (!skip_to(s, '}'))
 			return false;
 		blank(s, t->start, s->pos);
@@ -325,15 +326,23 @@ static bool statement(struct scan *s, const struct token *t, const cfg_opt_t *op
 	return true;
 }
 
-/* The statements of a file or section, up to its end.  False: its structure is
- * broken, libconfuse will say how. */
-static bool walk(struct scan *s, const cfg_opt_t *opts, const char *where)
+/* The statements of a file (begin: 0) or of a section that begins in that line, up
+ * to its end.  False: its structure is broken, libconfuse will say how; but for a
+ * section without an end, which it would take. */
+static bool walk(struct scan *s, const cfg_opt_t *opts, const char *where,
+		 unsigned begin)
 {
 	unsigned seen[OPTIONS_MAX] = { 0 };
 
 	for (;;) {
 		struct token t = next_token(s);
 
+		if (t.kind == TOKEN_END && begin != 0)
+			conf_complain(
+				s->file->errors, begin,
+				"%sit begins here and has no closing brace; end of "
+				"file",
+				where);
 		if (t.kind == TOKEN_END || is(&t, '}'))
 			return true;
 		if (t.kind != TOKEN_WORD || !statement(s, &t, opts, where, seen))
@@ -354,7 +363,7 @@ int confutil_scan(struct conf_file *f, const cfg_opt_t *opts, char *text, size_t
 			      "a zero byte: this is not a text file");
 		return FC_ECONF;
 	}
-	(void)walk(&s, opts, "");
+	(void)walk(&s, opts, "", 0);
 	/* Whatever walk thought of it, every comment must be blanked and every
 	 * string be closed before libconfuse sees it. */
 	do
