@@ -142,6 +142,7 @@ int csv_next(struct csv *c, struct csv_row *ret)
 
 	start = c->pos;
 	ret->line = c->line;
+	ret->offset = start;
 	ret->n = 0;
 	ret->text_len = 0;
 	ret->why = take_row(c, ret);

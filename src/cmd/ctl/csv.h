@@ -35,6 +35,7 @@ struct csv_field {
 
 struct csv_row {
 	uint64_t line; /* where it begins */
+	size_t offset; /* likewise */
 	size_t n;
 	struct csv_field fields[CSV_FIELDS_MAX];
 	const char *why; /* static text; NULL in a good row */

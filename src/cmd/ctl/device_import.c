@@ -15,7 +15,7 @@ enum {
 	PROGRESS_MS = 1000,
 	PROGRESS_TTY_MS = 200
 };
-static const size_t file_max = (size_t)4 << 30;
+static const size_t file_max = UINT32_MAX; /* rows are known by 32 bits of offset */
 
 /* Rows on their way to the registry, with copies of all that they point to. */
 struct batch {
@@ -151,16 +151,18 @@ static int batch_refused(struct importing *g, const struct control_done *done)
 		       (const char *)done->text.p);
 	progress_end(g);
 	if (!is_row)
-		return ctl_fail(
-			"%s (%" PRIu64 " rows are registered, up to line %" PRIu64 ")",
-			why.text, g->taken, d->n > 0 ? g->batch.lines[0] - 1 : 0);
+		return ctl_fail("%s (%" PRIu64
+				" devices are registered, the rest is not)",
+				why.text, g->taken);
 	findings_add(&g->im.findings, g->batch.lines[done->row], &why);
 	if (!g->im.keep_good) {
 		tell_findings(&g->im);
-		return ctl_fail("%s: %" PRIu64 " rows before line %" PRIu64
-				" are registered; the rest is not",
-				g->im.path, g->taken, g->batch.lines[0]);
+		return ctl_fail("%s: the registry has changed meanwhile; %" PRIu64
+				" devices are registered, the rest is not",
+				g->im.path, g->taken);
 	}
+	tell_finding(g->im.path, &(struct finding){ .line = g->batch.lines[done->row],
+						    .fault = why });
 	d->n--;
 	for (size_t i = done->row; i < d->n; i++) {
 		d->rows[i] = d->rows[i + 1];
@@ -193,24 +195,17 @@ static int batch_send(struct importing *g)
 
 static int send_all(struct importing *g)
 {
-	struct import *im = &g->im;
 	struct batch *b = &g->batch;
-	struct import_fault ignored;
 	struct import_row r;
-	struct csv csv;
 
 	b->m.type = CONTROL_DEVICES;
-	b->m.u.devices.update = im->update;
-	import_rewind(im, &csv);
-	for (uint64_t i = 0; i < im->rows; i++) {
-		if (csv_next(&csv, &im->row) < 0 || import_is_bad(im, i) ||
-		    import_row_read(&im->columns, &im->row, &r, &ignored) < 0)
-			continue;
+	b->m.u.devices.update = g->im.update;
+	while (import_next(&g->im, &r)) {
 		if ((b->m.u.devices.n == CONTROL_ROWS_MAX ||
 		     b->used + size_of(&r) > sizeof(b->bytes)) &&
 		    batch_send(g) != CTL_DONE)
 			return CTL_FAILED;
-		batch_add(b, &r, im->row.line);
+		batch_add(b, &r, g->im.row.line);
 	}
 	return batch_send(g);
 }

@@ -16,7 +16,7 @@ enum {
 	EVENTS_MAX = 1000,
 	EVENTS_READ_MIN = 100,
 	KEY_WORDS_SIZE = 64,
-	KIND_WIDTH = 12
+	KIND_WIDTH = 13
 };
 
 /* All that is to be shown, read before the first line is printed. */

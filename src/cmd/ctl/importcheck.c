@@ -10,7 +10,7 @@
 
 struct row_ref {
 	uint64_t value; /* a MAC address, or a key's hash */
-	uint32_t row, line;
+	uint32_t offset, row, line;
 };
 
 enum { TICK_ROWS = 1024 };
@@ -64,12 +64,13 @@ static int mark_bad(struct import *im, uint64_t row)
 	return CTL_DONE;
 }
 
-bool import_is_bad(const struct import *im, uint64_t row)
+static bool is_bad(const struct import *im, uint64_t row)
 {
 	return row / 8 < im->bad_cap && (im->bad[row / 8] >> row % 8 & 1) != 0;
 }
 
-static int remember(struct refs *refs, uint64_t value, uint64_t row, uint64_t line)
+/* The row that was just read, by some value of it. */
+static int remember(const struct import *im, struct refs *refs, uint64_t value)
 {
 	if (refs->n == refs->cap) {
 		size_t cap = refs->cap > 0 ? refs->cap * 2 : 1024;
@@ -81,8 +82,9 @@ static int remember(struct refs *refs, uint64_t value, uint64_t row, uint64_t li
 		refs->cap = cap;
 	}
 	refs->at[refs->n++] = (struct row_ref){ .value = value,
-						.row = (uint32_t)row,
-						.line = (uint32_t)line };
+						.offset = (uint32_t)im->row.offset,
+						.row = (uint32_t)im->rows,
+						.line = (uint32_t)im->row.line };
 	return CTL_DONE;
 }
 
@@ -177,20 +179,14 @@ static int check_row(const struct import *im, const struct import_row *r,
 /* ---- all rows
  * ------------------------------------------------------------------------ */
 
-void import_rewind(struct import *im, struct csv *ret)
-{
-	csv_init(ret, im->text, im->len);
-	(void)csv_next(ret, &im->row);
-}
-
-static int read_header(struct import *im)
+static int read_header(struct import *im, struct csv *csv)
 {
 	struct import_fault why = { 0 };
-	struct csv csv;
 	int rc;
 
-	csv_init(&csv, im->text, im->len);
-	rc = csv_next(&csv, &im->row);
+	csv_init(csv, im->text, im->len);
+	im->separator = csv->separator;
+	rc = csv_next(csv, &im->row);
 	if (rc == 0)
 		return ctl_fail(
 			"%s: is empty; its first line must name the columns, like "
@@ -223,10 +219,10 @@ static int take_row(struct import *im, int csv_rc, const struct hash_key *key)
 		findings_add(&im->findings, im->row.line, &why);
 		return mark_bad(im, im->rows);
 	}
-	if (r.spki_len > 0 && remember(&im->keys, siphash24(key, r.spki, r.spki_len),
-				       im->rows, im->row.line) != CTL_DONE)
+	if (r.spki_len > 0 &&
+	    remember(im, &im->keys, siphash24(key, r.spki, r.spki_len)) != CTL_DONE)
 		return CTL_FAILED;
-	return remember(&im->macs, mac_u64(&r.mac), im->rows, im->row.line);
+	return remember(im, &im->macs, mac_u64(&r.mac));
 }
 
 static int by_value_and_row(const void *a, const void *b)
@@ -251,7 +247,7 @@ static int find_twice(struct import *im, struct refs *refs, enum column column)
 			first = i;
 			continue;
 		}
-		if (import_is_bad(im, refs->at[i].row))
+		if (is_bad(im, refs->at[i].row))
 			continue;
 		(void)found(&why, column_name_of(column), "stands in line %u already",
 			    (unsigned)refs->at[first].line);
@@ -269,13 +265,10 @@ int import_check(struct import *im, void (*tick)(void *ctx, const struct csv *at
 	struct csv csv;
 	int rc;
 
-	if (read_header(im) != CTL_DONE)
+	if (read_header(im, &csv) != CTL_DONE)
 		return CTL_FAILED;
 	rng_bytes(&key, sizeof(key));
-	import_rewind(im, &csv);
 	for (im->rows = 0; (rc = csv_next(&csv, &im->row)) != 0; im->rows++) {
-		if (im->rows == UINT32_MAX || csv.line > UINT32_MAX)
-			return ctl_fail("%s: more than %u lines", im->path, UINT32_MAX);
 		rc = take_row(im, rc > 0 ? 0 : rc, &key);
 		if (rc != CTL_DONE)
 			return CTL_FAILED;
@@ -285,6 +278,25 @@ int import_check(struct import *im, void (*tick)(void *ctx, const struct csv *at
 	if (find_twice(im, &im->macs, COLUMN_MAC) != CTL_DONE)
 		return CTL_FAILED;
 	return find_twice(im, &im->keys, COLUMN_KEY);
+}
+
+bool import_next(struct import *im, struct import_row *ret)
+{
+	struct import_fault ignored;
+
+	while (im->sent < im->macs.n) {
+		const struct row_ref *ref = &im->macs.at[im->sent++];
+		struct csv at = { .p = im->text,
+				  .len = im->len,
+				  .pos = ref->offset,
+				  .line = ref->line,
+				  .separator = im->separator };
+
+		if (!is_bad(im, ref->row) && csv_next(&at, &im->row) == 1 &&
+		    import_row_read(&im->columns, &im->row, ret, &ignored) == 0)
+			return true;
+	}
+	return false;
 }
 
 void import_release(struct import *im)

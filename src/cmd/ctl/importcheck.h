@@ -1,6 +1,6 @@
 /* A file of devices, looked at as a whole before the first is taken.
  *
- * Memory: the file, 16 bytes a row, 16 more for a row with a public key. */
+ * Memory: the file, 24 bytes a row, 24 more for a row with a public key. */
 #ifndef CMD_CTL_IMPORTCHECK_H
 #define CMD_CTL_IMPORTCHECK_H
 
@@ -39,18 +39,17 @@ struct import {
 	bool update, keep_good, progress;
 	const char *text;
 	size_t len;
+	char separator;
 	struct columns columns;
-	struct store *store; /* to look devices up in; NULL: there are none yet */
-	uint64_t rows;       /* read so far; after import_check: all */
-	uint8_t *bad;        /* a bit for each row, in its order */
-	size_t bad_cap;      /* bytes */
-	struct refs macs, keys;
+	struct store *store;    /* to look devices up in; NULL: there are none yet */
+	uint64_t rows;          /* read so far; after import_check: all */
+	uint8_t *bad;           /* a bit for each row, in its order */
+	size_t bad_cap;         /* bytes */
+	struct refs macs, keys; /* of the good rows; macs in their order afterwards */
+	size_t sent;            /* of macs */
 	struct findings findings;
 	struct csv_row row; /* the one being read: too large for a stack frame */
 };
-
-/* A reader that stands behind the header line. Uses im->row. */
-void import_rewind(struct import *im, struct csv *ret);
 
 /* Every row once: CTL_DONE with im->bad and im->findings filled, whatever is in
  * them, or CTL_FAILED when it could not be done. `tick` is
@@ -58,7 +57,11 @@ void import_rewind(struct import *im, struct csv *ret);
 int import_check(struct import *im, void (*tick)(void *ctx, const struct csv *at),
 		 void *ctx);
 
-bool import_is_bad(const struct import *im, uint64_t row);
+/* After import_check: the next good row, in order of MAC addresses, since that is how
+ * a database takes a million of them best; false: that was the last.  ret points into
+ * the file and im->row. */
+bool import_next(struct import *im, struct import_row *ret);
+
 void import_release(struct import *im);
 
 #endif

@@ -37,27 +37,41 @@ static int global_options(struct ctl *c, int argc, char **argv, const char **ret
 	return i;
 }
 
-static int complain_unknown(int argc, char **argv)
+/* What was meant may be a command of two words, of one, or the first word of several.
+ */
+static const char *meant(int argc, char **argv)
 {
+	enum { NAMES_MAX = 64 };
 	char words[256];
-	const char *names[64], *meant;
+	const char *names[NAMES_MAX], *ret = NULL;
 	size_t n = 0;
 
-	if (command_group(argv[0]) && argc > 1)
+	while (n < commands_n && n < NAMES_MAX) {
+		names[n] = commands[n].name;
+		n++;
+	}
+	if (argc > 1) {
 		(void)snprintf(words, sizeof(words), "%s %s", argv[0], argv[1]);
-	else
-		(void)snprintf(words, sizeof(words), "%s", argv[0]);
-	for (size_t i = 0; i < commands_n && n < 64; i++)
-		names[n++] = commands[i].name;
-	meant = nearest(words, names, n);
+		ret = nearest(words, names, n);
+	}
+	return ret ? ret : nearest(argv[0], names, n);
+}
+
+static int complain_unknown(int argc, char **argv)
+{
+	const char *name = meant(argc, argv);
+	bool two = argc > 1 && command_group(argv[0]);
+
 	if (command_group(argv[0]) && argc == 1) {
 		ctl_say("%s: what about it?", argv[0]);
 		help_group(stderr, argv[0]);
+	} else if (name) {
+		ctl_say("there is no command \"%.60s%s%.60s\"; did you mean \"%s\"?",
+			argv[0], two ? " " : "", two ? argv[1] : "", name);
 	} else {
-		ctl_say("there is no command \"%.100s\"%s%s%s", words,
-			meant ? "; did you mean \""
-			      : "; 'fieldcertctl help' lists them",
-			meant ? meant : "", meant ? "\"?" : "");
+		ctl_say("there is no command \"%.60s%s%.60s\"; 'fieldcertctl help' "
+			"lists them",
+			argv[0], two ? " " : "", two ? argv[1] : "");
 	}
 	return CTL_USAGE;
 }

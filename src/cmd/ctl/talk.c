@@ -68,7 +68,9 @@ int ctl_args(struct ctl *c, int argc, char **argv, const struct option *options,
 		return -1;
 	}
 	if (n < min) {
-		(void)ctl_usage(c, "%s: something is missing", c->command->name);
+		(void)ctl_usage(c, "%s: %.*s is missing", c->command->name,
+				(int)strcspn(c->command->synopsis, " "),
+				c->command->synopsis);
 		return -1;
 	}
 	if (max >= 0 && n > max) {
