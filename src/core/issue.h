@@ -46,6 +46,8 @@ struct issue_job {
 	uint16_t signer; /* PLANNING, SIGNING, WRAPPING */
 	uint32_t epoch;  /* the caller's */
 	int64_t cert;    /* the plan's number in the database; the caller's */
+	uint8_t serial[16]; /* what was asked for with PLAN; the caller's, too */
+	int64_t not_before, not_after;
 	/* private */
 	uint32_t generation, prev, next;
 	uint8_t list;
