@@ -266,7 +266,9 @@ int public_key_parse(const void *p, size_t len, uint8_t *ret, size_t cap,
 	const char *why = "not base64, nor PEM or DER of a public key";
 	int rc;
 
-	if (len > 0 && *(const uint8_t *)p == DER_SEQUENCE && der_is_strict(p, len))
+	if (len == 0)
+		rc = FC_EBAD;
+	else if (*(const uint8_t *)p == DER_SEQUENCE && der_is_strict(p, len))
 		rc = key_from_der(p, len, ret, cap, ret_len, &why);
 	else if (memmem(p, len, "-----BEGIN ", 11))
 		rc = key_from_pem(p, len, der, &n);
