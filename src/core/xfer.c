@@ -60,13 +60,12 @@ static enum xfer_act arm(struct xfer *x, uint64_t now)
 	return XFER_SEND;
 }
 
-/* Let xfer_packet give blocks from..(end of the window). */
+/* Let xfer_packet give blocks from..(end of the window).  A window of more than one
+ * takes an OACK, so its first ACK has come by now. */
 static void queue_from(struct xfer *x, uint32_t from)
 {
-	uint32_t window = x->proven ? x->window : 1;
-
 	x->next = from;
-	x->last = x->blocks - x->acked < window ? x->blocks : x->acked + window;
+	x->last = x->blocks - x->acked < x->window ? x->blocks : x->acked + x->window;
 	if (x->next <= x->sent)
 		x->resent += at_most(x->last, x->sent) - x->next + 1;
 	x->sent = at_least(x->sent, x->last);

@@ -387,6 +387,35 @@ static void answers_that_do_not_fit_the_question(void **state)
 	assert_int_equal(count(w, DESK_REGISTRAR_BAD), 2);
 	answer(w, ref, IPC_VERDICT_FILE, "abc", 3);
 	assert_int_equal(w->t.act, DESK_SEND);
+
+	w->way = way_from(8, 2000);
+	datagram(w, DESK_TEXT(RRQ OK OCTET));
+	judge(w, DESK_RIGHT);
+	answer(w, w->t.ref, IPC_VERDICT_FILE, "abc", 3);
+	assert_int_equal(w->t.act, DESK_NOTHING);
+	assert_int_equal(count(w, DESK_REGISTRAR_BAD), 3);
+}
+
+/* Every index forgets what has ended. */
+static void slots_are_used_again_and_again(void **state)
+{
+	struct world *w = *state;
+	char request[] = RRQ CM OCTET;
+
+	for (int i = 0; i < 20 * SLOTS; i++) {
+		request[18] = (char)('0' + i % 10); /* another device each time */
+		request[17] = (char)('0' + i / 10 % 10);
+		w->way = way_from(7, (uint16_t)(2000 + i));
+		datagram(w, DESK_TEXT(request));
+		judge(w, DESK_RIGHT);
+		answer(w, w->t.ref, IPC_VERDICT_FILE, "abc", 3);
+		expect_data(w, 1, "abc", 3);
+		w->way.tid = w->t.way.tid;
+		ack(w, 1);
+		assert_int_equal(w->t.end.why, DESK_END_DELIVERED);
+		assert_int_equal(w->desk.by_mac.len, 0);
+		assert_int_equal(w->desk.by_key.len, 0);
+	}
 }
 
 /* ---- repeats, other requests, wrong TIDs ------------------------------------- */
@@ -489,7 +518,11 @@ static void S1_wrong_tid(void **state)
 	w->way.listener = 1;
 	ack(w, 1);
 	expect_error(w, TFTP_EBADTID, NULL);
-	assert_int_equal(count(w, DESK_STRAY), 5);
+	w->way = right; /* the same link-local address on another link */
+	w->way.peer.scope = 2;
+	ack(w, 1);
+	expect_error(w, TFTP_EBADTID, NULL);
+	assert_int_equal(count(w, DESK_STRAY), 6);
 
 	w->way = right;
 	ack(w, 1);
@@ -800,6 +833,7 @@ static void N4_digests_have_their_share(void **state)
 	int waiting = 0;
 
 	start_file(w, "abc", 3);
+	expect_data(w, 1, "abc", 3);
 	for (uint16_t i = 0; i < SLOTS; i++) {
 		w->way = way_from(9, (uint16_t)(4000 + i));
 		datagram(w, DESK_TEXT(RRQ OK OCTET));
@@ -809,7 +843,8 @@ static void N4_digests_have_their_share(void **state)
 	assert_int_equal(waiting, SLOTS / DESK_DIGEST_SHARE + 1);
 	w->now += DESK_ANSWER_MS;
 	while (desk_expire(&w->desk, w->now, &w->t))
-		;
+		if (w->t.act == DESK_SEND)
+			expect_data(w, 1, "abc", 3);
 	assert_int_equal(w->desk.n_digests, 0);
 
 	w->way = way_from(7, 2000);
@@ -817,6 +852,10 @@ static void N4_digests_have_their_share(void **state)
 	judge(w, DESK_WANTS_DIGEST);
 	assert_int_equal(w->t.act, DESK_NOTHING);
 	assert_int_equal(count(w, DESK_REPLACED), 0);
+	datagram(w, DESK_TEXT(RRQ OK OCTET)); /* its own device, and all was sent */
+	judge(w, DESK_WANTS_DIGEST);
+	assert_int_equal(w->t.act, DESK_DIGEST);
+	assert_int_equal(count(w, DESK_REPLACED), 1);
 }
 
 /* The last ACK was lost, the confirmation says that the file arrived. */
@@ -935,6 +974,7 @@ int main(void)
 		T(S3_registrar_silent),
 		T(stale_answer_misses_the_next_occupant),
 		T(answers_that_do_not_fit_the_question),
+		T(slots_are_used_again_and_again),
 		T(repeat_falls_on_its_slot),
 		T(another_right_request_takes_the_slot_over),
 		T(a_wrong_request_into_a_live_transfer_is_not_answered),

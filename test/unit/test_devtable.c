@@ -250,6 +250,45 @@ static void hostile_memory(void **state)
 	free(area.p);
 }
 
+/* A pointer past the end, a length past the end, more cells than there is room. */
+static void hostile_words(void **state)
+{
+	struct devtable_device d = device("serial", 1, 0);
+	struct mac m = mac_of(1);
+	struct devtable t;
+	struct area area;
+	uint64_t *words, room, at;
+	uint8_t *arena;
+	uint32_t n_cells;
+
+	(void)state;
+	make(&area, 8, 64);
+	assert_int_equal(devtable_put(&area.t, &m, &d), 0);
+	words = area.p;
+	arena = (uint8_t *)area.p + area.t.arena;
+	room = area.size - area.t.arena;
+	for (at = (area.t.arena - 64 * 16) / 8; words[at] == 0;)
+		at++;
+	words[at + 1] = (room - 7) << 32;
+	arena[room - 7] = 6;
+	assert_true(devtable_find(&area.t, &m, &d));
+	arena[room - 7] = 7;
+	assert_false(devtable_find(&area.t, &m, &d));
+	words[at + 1] = room << 32;
+	assert_false(devtable_find(&area.t, &m, &d));
+	words[at + 1] = (uint64_t)UINT32_MAX << 32;
+	assert_false(devtable_find(&area.t, &m, &d));
+
+	assert_int_equal(devtable_attach(area.p, area.size, &t), 0);
+	n_cells = 1 << 20;
+	memcpy((uint8_t *)area.p + 8, &n_cells, sizeof(n_cells));
+	assert_int_equal(devtable_attach(area.p, area.size, &t), FC_EBAD);
+	n_cells = 65;
+	memcpy((uint8_t *)area.p + 8, &n_cells, sizeof(n_cells));
+	assert_int_equal(devtable_attach(area.p, area.size, &t), FC_EBAD);
+	free(area.p);
+}
+
 /* Every cell taken by a hostile writer: a look-up still ends soon. */
 static void full_of_others(void **state)
 {
@@ -276,6 +315,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(hostile_memory),
+		cmocka_unit_test(hostile_words),
 		cmocka_unit_test(full_of_others),
 	};
 

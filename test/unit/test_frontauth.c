@@ -248,6 +248,9 @@ static void N1_types(void **state)
 	put(w, &device, "EM", "tight", 0);
 	assert_int_equal(judge(w, "EM_" MAC_NAME "_b0_a1_6e.509"), DESK_RIGHT);
 	assert_int_equal(judge(w, "CM_" MAC_NAME "_b0_a1_6e.509"), DESK_OTHER_TYPE);
+	/* the device is an EM, the class has none */
+	put(w, &device, "EM", "default", 0);
+	assert_int_equal(judge(w, "EM_" MAC_NAME "_b0_a1_6e.509"), DESK_OTHER_TYPE);
 	/* a wrong code learns nothing of types */
 	assert_int_equal(judge(w, "CM_" MAC_NAME "_00_00_00.509"), DESK_CODE_WRONG);
 }
@@ -299,6 +302,9 @@ static void N4_bound(void **state)
 	assert_int_equal(judge_with(w, "OK_" MAC_NAME "_18_fa_92.OK", other, false),
 			 DESK_CODE_WRONG);
 	assert_int_equal(judge_with(w, "OK_" MAC_NAME "_18_fa_92.OK", NULL, true),
+			 DESK_CODE_WRONG);
+	/* the code over no file's digest, which is 32 zeros inside */
+	assert_int_equal(judge_with(w, "OK_" MAC_NAME "_98_71_8b.OK", NULL, true),
 			 DESK_CODE_WRONG);
 	/* the unbound code of the same device */
 	assert_int_equal(judge_with(w, "OK_" MAC_NAME "_75_60_18.OK", digest, false),
