@@ -101,7 +101,8 @@ int confutil_open(struct conf_file *f, cfg_opt_t *opts, const char *text, size_t
 		conf_complain(e, 0, "out of memory");
 		goto out;
 	}
-	memcpy(copy, text, len);
+	if (len > 0)
+		memcpy(copy, text, len);
 	copy[len] =
 		'\n'; /* a last line without its end; and fmemopen takes no 0 bytes */
 	copy[len + 1] = '\0';

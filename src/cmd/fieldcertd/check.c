@@ -180,12 +180,11 @@ unsigned check_files(const struct conf *c, check_fn *report)
 	return k.wrong;
 }
 
+/* Who uses a weak secret warns about it. */
 static void to_log(bool wrong, const char *text)
 {
 	if (wrong)
 		log_error("event=check why=\"%s\"", text);
-	else
-		log_warning("event=check why=\"%s\"", text);
 }
 
 int check_apart(const struct conf *c)

@@ -14,8 +14,8 @@ typedef void check_fn(bool wrong, const char *text);
 /* How many findings were wrong. */
 unsigned check_files(const struct conf *c, check_fn *report);
 
-/* The same in a process of its own, with its findings in the log. 0, FC_ECONF when
- * there were some that are wrong, or -errno. */
+/* The same in a process of its own, with what is wrong in the log. 0, FC_ECONF when
+ * something is, or -errno. */
 int check_apart(const struct conf *c);
 
 #endif
