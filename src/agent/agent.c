@@ -251,6 +251,13 @@ static void step(struct agent *a, const struct enrol_input *first)
 
 /* ------------------------------------------------------------ a transfer has ended */
 
+static void note_error(struct agent *a, enum device_error error, const char *what)
+{
+	a->last_error = (uint8_t)error;
+	agent_tell(a, &(struct agent_event){
+			      .kind = AGENT_INVALID, .error = error, .what = what });
+}
+
 static struct enrol_input file_outcome(struct agent *a, const struct fetch *f)
 {
 	struct enrol_input in = { .event = ENROL_FAILED };
@@ -265,11 +272,12 @@ static struct enrol_input file_outcome(struct agent *a, const struct fetch *f)
 	case FETCH_CUT_OFF:
 	case FETCH_PROTOCOL:
 		in.event = ENROL_CUT_OFF;
-		a->last_error = DEVICE_ETIMEOUT;
+		note_error(a, DEVICE_ETIMEOUT, f->why);
 		break;
 	case FETCH_OVERSIZE:
 		in.event = ENROL_INVALID;
-		in.error = a->last_error = DEVICE_EUNKNOWN_TYPE;
+		in.error = DEVICE_EUNKNOWN_TYPE;
+		note_error(a, DEVICE_EUNKNOWN_TYPE, f->why);
 		break;
 	case FETCH_NOT_FOUND:
 		in.announced_ms = (uint64_t)fetch_retry_after_s(f) * 1000;

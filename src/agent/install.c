@@ -162,7 +162,7 @@ static uint64_t renew_in_ms(const struct agent *a, int64_t not_after)
 
 	if (now < 0)
 		return TIMER_NONE;
-	return at <= now ? 0 : (uint64_t)(at - now) * 1000;
+	return at < now ? 0 : (uint64_t)(at - now + 1) * 1000;
 }
 
 struct enrol_input agent_examine(struct agent *a)
