@@ -45,6 +45,15 @@ static void N1_the_type_is_two_letters(void **state)
 	assert_string_equal(n.type, "CM");
 	assert_int_equal(parse("eM_00_10_4b_ab_cd_ef_91_df_d4.509", &n), 0);
 	assert_string_equal(n.type, "EM");
+	assert_int_equal(parse("az_00_10_4b_ab_cd_ef_91_df_d4.509", &n), 0);
+	assert_string_equal(n.type, "AZ");
+	assert_int_equal(parse("Za_00_10_4b_ab_cd_ef_91_df_d4.509", &n), 0);
+	assert_string_equal(n.type, "ZA");
+	/* the neighbours of letters */
+	assert_none("@M_00_10_4b_ab_cd_ef_91_df_d4.509", 33);
+	assert_none("C[_00_10_4b_ab_cd_ef_91_df_d4.509", 33);
+	assert_none("`M_00_10_4b_ab_cd_ef_91_df_d4.509", 33);
+	assert_none("C{_00_10_4b_ab_cd_ef_91_df_d4.509", 33);
 }
 
 static void N2_the_mac_follows(void **state)
