@@ -395,8 +395,8 @@ def act_three(lab, modem):
     modem.dhcp()
     before = costs()
     since = modem.boot()
-    request = lab.wait(lambda: lab.packets("server", "RRQ", since, "cm_"), 15, "its request at the server")[0]
-    answer = lab.wait(lambda: lab.answers(modem.name, lab.packets(modem.name, "RRQ", since, "cm_")[0]), 5, "an answer")[0]
+    request = lab.wait(lambda: lab.packets("server", "RRQ", since, "CM_"), 15, "its request at the server")[0]
+    answer = lab.wait(lambda: lab.answers(modem.name, lab.packets(modem.name, "RRQ", since, "CM_")[0]), 5, "an answer")[0]
     lab.seen("refused: ERROR 2 Authentication_Failed", (answer.kind, answer.number, answer.name) == ("ERROR", 2, "Authentication_Failed"))
     time.sleep(2)
     lab.pump()
@@ -421,7 +421,7 @@ def act_four(lab, modem, content):
     modem.dhcp()
     since = modem.boot()
     report = lab.wait(lambda: lab.packets("rogue", "RRQ", since, "ERR"), 20, "a report")[0]
-    request = lab.packets(modem.name, "RRQ", since, "cm_")[0]
+    request = lab.packets(modem.name, "RRQ", since, "CM_")[0]
     lab.seen("it received the other modem's file, whole", reassembled(lab, modem.name, request) == content)
     lab.seen("it reports error 02, MAC mismatch", report.name == f"ERR02_{modem.mac.lower().replace(':', '_')}.ERR")
     time.sleep(0.5)

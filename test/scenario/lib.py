@@ -4,6 +4,7 @@ client made of bare datagrams, certificate files taken apart and put together.
 Nothing here is computed by fieldcert's own code: digests, certificates and keys
 come from the openssl command, AES-GCM from libcrypto itself."""
 
+import atexit
 import ctypes
 import hashlib
 import hmac
@@ -15,6 +16,7 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import tempfile
 import time
 import zlib
 from contextlib import contextmanager
@@ -68,6 +70,14 @@ def free_port(host="127.0.0.1"):
         return s.getsockname()[1]
 
 
+def passable(folder):
+    """As root: let the daemon's own users pass to what lies below."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.parents):
+            if not path.stat().st_mode & 0o001:
+                path.chmod(path.stat().st_mode | 0o011)
+
+
 def mac_of(number):
     return "02:00:5E:%02X:%02X:%02X" % (number >> 16 & 255, number >> 8 & 255, number & 255)
 
@@ -103,7 +113,7 @@ def request_code(secret, mac=MAC, serial=SERIAL, hash_name="sha1", bits=24):
 
 def request_name(secret, mac=MAC, serial=SERIAL, tt="CM", **how):
     yy = request_code(secret, mac, serial, **how)
-    return f"{tt}_{lower_mac(mac)}_{spelled(yy)}.509".lower()
+    return f"{tt}_{lower_mac(mac)}_{spelled(yy)}.509"
 
 
 def confirm_name(secret2, yy, mac=MAC, hash_name="sha1", bits=24, bound=b""):
@@ -317,6 +327,24 @@ def oack(payload):
 # ---------------------------------------------------------------- the server
 
 
+def initialised(host, secrets):
+    """What `fieldcertctl init` makes, made once for each kind: its keys take a while."""
+    folder = _templates.get((host, secrets))
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="fc-init.")) / "trial"
+        atexit.register(shutil.rmtree, folder.parent, True)
+        run(CTL, "init", folder, "--listen", _listen(host, 6969), "--secrets", secrets)
+        _templates[(host, secrets)] = folder
+    return folder
+
+
+_templates = {}
+
+
+def _listen(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Server:
     """`fieldcertctl init` in a folder, and fieldcertd on it."""
 
@@ -327,8 +355,12 @@ class Server:
         self.process = None
         self.log_path = self.dir.parent / (self.dir.name + ".log")
         self.user = user
-        listen = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-        run(CTL, "init", self.dir, "--listen", listen, "--secrets", secrets)
+        passable(self.dir.parent)
+        run("cp", "-a", initialised(host, secrets), self.dir)
+        for path in (self.conf, self.dir / "agent.conf"):
+            text = path.read_text()
+            assert ":6969" in text
+            path.write_text(text.replace(":6969", f":{self.port}"))
 
     @property
     def conf(self):

@@ -121,7 +121,7 @@ def test_names_by_openssl_dgst(served):
     assert printed == served.name()
     secret = served.secret("request")
     by_hand = run("openssl", "dgst", "-sha1", input=secret + SERIAL + MAC).stdout.split()[-1]
-    assert printed == f"cm_{lower_mac(MAC)}_{spelled(by_hand[:6])}.509"
+    assert printed == f"CM_{lower_mac(MAC)}_{spelled(by_hand[:6])}.509"
 
 
 def test_reader_of_the_database(served):

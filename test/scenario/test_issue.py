@@ -48,7 +48,7 @@ def test_wrong_code_costs_nothing(server):
         wrong.append(yy[:i] + changed + yy[i + 1 :])
     wrong += [yy[:-1], yy[:-2], yy + "0", yy + yy, yy[:4], "000000"]
     for code in wrong:
-        name = f"cm_{lower_mac(MAC)}_{spelled(code)}.509"
+        name = f"CM_{lower_mac(MAC)}_{spelled(code)}.509"
         assert refusal(server, name) == (ACCESS, "Authentication_Failed"), name
     time.sleep(0.5)
     assert server.certificates() == 0
@@ -76,7 +76,7 @@ def test_spellings_of_a_name(server):
     name = server.name()
     for spelling in (
         name.upper(), name.replace("_", " _ "), " " + name + "  ", name.replace(".509", "_509"),
-        name.replace("cm", "Cm"), name[:5] + "          " + name[5:],
+        name.replace("CM", "Cm"), name[:5] + "          " + name[5:],
     ):
         with server.peer() as peer:
             assert peer.fetch(spelling) == content, spelling
@@ -161,15 +161,14 @@ def test_private_key_fits_and_opens_for_this_device_alone(server):
     for other in ({"mac": mac_of(1)}, {"serial": "X"}):
         assert key_object_open(objects[3], secret3, **other) is None, other
     assert key_object_open(objects[3], secret3 + "x") is None
-    length = bytes.fromhex("%04x" % len(objects[3]))
-    assert objects[3][0] == 1 and length  # version (F1)
+    assert objects[3][:2] == b"\1\1", "version and secret set"
 
 
 def test_private_key_is_nowhere_on_disk_in_clear(server):
     """F1: at rest keys are wrapped."""
     objects = tlvs(server.fetch()[0])
     pkcs8 = key_object_open(objects[3], server.secret("keybox"))
-    secret_part = pkcs8[200:264]
+    secret_part = pkcs8[360:424]  # of the private exponent
     for path in server.dir.rglob("*"):
         if path.is_file():
             assert secret_part not in path.read_bytes(), path
@@ -233,7 +232,7 @@ def test_two_hundred_modems_in_parallel(make_server, tmp_path):
 
     def name(i):
         d = hashlib.sha1((secret + f"S{i}" + mac_of(i)).encode()).hexdigest()
-        return f"cm_{lower_mac(mac_of(i))}_{spelled(d[:6])}.509"
+        return f"CM_{lower_mac(mac_of(i))}_{spelled(d[:6])}.509"
 
     assert name(5) == request_name(secret, mac_of(5), "S5")
     got, failures = {}, []
@@ -331,15 +330,17 @@ def after_the_crash(server, names, seconds=30):
     assert server.query("pragma integrity_check") == [("ok",)]
 
 
+@pytest.mark.parametrize("round_", range(4))
 @pytest.mark.parametrize("role", ["front", "registrar", "signer"])
-def test_kill_9_in_the_middle_of_an_issue(make_server, role):
+def test_kill_9_in_the_middle_of_an_issue(make_server, role, round_):
     """kill -9 of each process: nothing lost, nothing issued twice, the modem is served.
-    At twenty random moments; the seed is printed."""
+    Twenty times at random moments (in four rounds, since the parent waits longer each
+    time that a process dies young); the seed is printed."""
     server = make_server(add=False)
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print("SEED", seed)
     rng, secret, names = random.Random(seed), server.secret("request"), {}
-    for i in range(20):
+    for i in range(5):
         mac = mac_of(i)
         server.add(mac, f"S{i}")
         names[mac] = request_name(secret, mac, f"S{i}")

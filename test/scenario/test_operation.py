@@ -1,5 +1,6 @@
 """Reload, a database that fails, secrets that others could read, a clock set back."""
 
+import errno
 import json
 import os
 import shutil
@@ -82,6 +83,12 @@ def test_missing_file_is_named(make_server, missing):
     assert done.returncode != 0 and path.name in done.stderr
 
 
+def let_registrar(server, folder):
+    """Give a folder to whom `init` gave the database's."""
+    owner = (server.dir / "state").stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+
+
 @needs_root
 def test_full_database(make_server, tmp_path):
     """On a tmpfs that is full: ERROR 1, a line in the log, no crash; with room again the
@@ -92,18 +99,18 @@ def test_full_database(make_server, tmp_path):
     run("mount", "-t", "tmpfs", "-o", "size=1536k,mode=0755", "none", small)
     try:
         server.configure(database=f'"{small}/fieldcert.db"')
-        owner = server.dir.stat()
-        os.chown(small, owner.st_uid, owner.st_gid)
+        let_registrar(server, small)
         server.start()
         server.add()
         filler = small / "filler"
-        with open(filler, "wb") as f:
-            try:
-                while True:
-                    f.write(bytes(4096))
-                    f.flush()
-            except OSError:
-                pass
+        fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(fd, bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        finally:
+            os.close(fd)
         for _ in range(4):
             with server.peer() as peer:
                 with pytest.raises(TftpError) as refused:
@@ -138,6 +145,7 @@ def test_database_remounted_read_only(make_server, tmp_path):
     run("mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "none", place)
     try:
         server.configure(database=f'"{place}/fieldcert.db"')
+        let_registrar(server, place)
         server.start()
         server.add()
         # files that are open for writing keep a mount writable: forbid it to the files
@@ -301,17 +309,14 @@ def udp_inodes():
 
 
 @needs_root
-def test_as_an_ordinary_user(make_server, tmp_path):
+def test_as_an_ordinary_user(make_server):
     """Started by an ordinary user all run under that user, and say so."""
     import pwd
 
     nobody = pwd.getpwnam("nobody")
     server = make_server(start=False, add=False)
     for path in [server.dir, *server.dir.rglob("*")]:
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    for path in [tmp_path, *tmp_path.parents]:
-        if path != path.parent and path.stat().st_uid == 0 and not path.stat().st_mode & 1:
-            path.chmod(path.stat().st_mode | 0o011)
+        os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
     if subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "test", "-x", SERVER]).returncode:
         pytest.skip("the build folder can't be reached by user nobody")
     server.user = nobody.pw_uid

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from lib import AGENT, BIN, MAC, ROOT, SERIAL, free_port, run, until
+from lib import AGENT, BIN, MAC, ROOT, SERIAL, free_port, passable, run, until
 
 COMMANDS = """\
 fieldcertctl init trial --listen 127.0.0.1:6969 --secrets one
@@ -34,12 +34,12 @@ def test_trial_block(tmp_path):
     commands = [c.replace("6969", str(port)) for port in [free_port()] for c in COMMANDS]
     script = f"""
 set -u
-step() {{ echo "== $1"; }}
 {commands[0]} || exit 11
 {commands[1]}
 daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
 for i in $(seq 100); do grep -q ^ready server.log && break; sleep 0.1; done
+grep -q ^ready server.log || exit 10
 {commands[2]} || exit 12
 {commands[3]} || exit 13
 {commands[4]}
@@ -52,6 +52,7 @@ sleep 3
 {commands[9]} || exit 19
 {commands[10]} || exit 20
 """.replace("fieldcertd.conf &", "fieldcertd.conf 2>server.log >&2 &")
+    passable(tmp_path)
     env = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}")
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=90
