@@ -154,6 +154,9 @@ static void strength_of_secrets(void **state)
 	assert_int_equal(secret_bits("qwertzuiop", 10), 50);
 	assert_int_equal(secret_bits("qwertz-iop", 10), 60);
 	assert_int_equal(secret_bits("aaaaaaaa", 8), 4 + 7);
+	assert_int_equal(secret_bits("az09AZ", 6), 6 * 5);
+	for (const char *c = "`{@[/:"; *c; c++) /* neighbours of letters and digits */
+		assert_int_equal(secret_bits(c, 1), 6);
 	assert_int_equal(secret_bits("--------", 8), 6 + 7);
 }
 
