@@ -16,7 +16,7 @@
 #include "cmd/shared/control.h"
 #include "sys/clock.h"
 
-enum { REPLY_WAIT_S = 60 };
+enum { REPLY_WAIT_S = 60, LOCK_WAIT_MS = 3000, LOCK_PAUSE_MS = 50 };
 
 struct registry {
 	int fd;               /* control socket, or -1 */
@@ -146,13 +146,15 @@ int registry_complain(const struct ctl *c, const char *what, int rc)
 
 static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 {
-	if (rc == -EBUSY)
-		return ctl_fail(
-			"%s: another program holds the database's lock, but no "
-			"fieldcertd answers on its control socket: it is just "
-			"starting, or hangs, or another fieldcertctl is at work; "
-			"try again in a moment",
-			r->shown);
+	char who[STORE_HOLDER_SIZE] = "another program";
+
+	if (rc == -EBUSY) {
+		(void)store_lock_holder(r->path, who);
+		return ctl_fail("%s: %s holds the database's lock, and no fieldcertd "
+				"answers at the control socket; try again when it is "
+				"done, or see why it hangs",
+				r->shown, who);
+	}
 	if (rc == -EACCES || rc == -EPERM)
 		return ctl_fail("%s: %s; run fieldcertctl as root or as the user who "
 				"runs fieldcertd",
@@ -168,6 +170,19 @@ static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 		return ctl_fail("%s: the database cannot be written", r->shown);
 	return ctl_fail("%s: cannot open the database for %s: %s", r->shown,
 			mode == STORE_WRITE ? "writing" : "reading", ctl_reason(rc));
+}
+
+/* Another fieldcertctl is done in a moment, as a rule. */
+static int open_patiently(struct registry *r, enum store_mode mode)
+{
+	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	uint64_t until = clock_ms() + LOCK_WAIT_MS;
+	int rc;
+
+	while ((rc = store_open(r->path, mode, &r->store)) == -EBUSY &&
+	       clock_ms() < until)
+		(void)nanosleep(&pause, NULL);
+	return rc;
 }
 
 static int open_store(struct ctl *c, struct registry *r, enum store_mode mode)
@@ -186,7 +201,7 @@ static int open_store(struct ctl *c, struct registry *r, enum store_mode mode)
 			r->shown);
 	store_close(r->store);
 	r->store = NULL;
-	rc = store_open(r->path, mode, &r->store);
+	rc = open_patiently(r, mode);
 	if (rc < 0)
 		return explain_open(r, mode, rc);
 	r->mode = mode;
