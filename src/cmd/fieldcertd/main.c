@@ -131,7 +131,8 @@ static int serve(struct parent_options *o, bool background)
 
 int main(int argc, char **argv)
 {
-	struct parent_options o = { .ready_fd = -1 };
+	struct parent_options o = { .conf_path = "/etc/fieldcert/fieldcertd.conf",
+				    .ready_fd = -1 };
 	bool background = false, only_check = false;
 	int c;
 
@@ -154,7 +155,7 @@ int main(int argc, char **argv)
 		else
 			return fputs(usage_text, stderr), EXIT_USAGE;
 	}
-	if (o.conf_path == NULL || optind < argc)
+	if (optind < argc)
 		return fputs(usage_text, stderr), EXIT_USAGE;
 	return only_check ? check(o.conf_path) : serve(&o, background);
 }
