@@ -51,14 +51,13 @@ static const struct {
 static int is_free(const char *path)
 {
 	DIR *dir = opendir(path);
-	const struct dirent *e;
 	int found = 0;
 
 	if (!dir && errno == ENOENT)
 		return CTL_DONE;
 	if (!dir)
 		return ctl_fail("%s: %s", path, strerror(errno));
-	while ((e = readdir(dir)))
+	while (readdir(dir))
 		found++;
 	(void)closedir(dir);
 	if (found <= 2) /* . and .. */

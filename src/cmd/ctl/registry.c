@@ -292,7 +292,7 @@ int registry_call(struct ctl *c, const struct control_message *request,
 
 int registry_change(struct ctl *c, const struct control_message *request)
 {
-	struct control_message reply;
+	struct control_message reply = { 0 };
 
 	if (registry_call(c, request, &reply) != 0)
 		return CTL_FAILED;
