@@ -40,7 +40,8 @@ static struct registry *registry_of(struct ctl *c)
 	if (!r)
 		return NULL;
 	r->fd = -1;
-	return c->registry = r;
+	c->registry = r;
+	return r;
 }
 
 /* ---- the daemon ----------------------------------------------------------- */
