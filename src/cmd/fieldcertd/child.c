@@ -199,3 +199,11 @@ int child_init(struct child *c, const struct child_ops *ops, void *ctx,
 		return -ENOMEM;
 	return loop_add(loop, CHILD_FD, EPOLLIN, on_parent, c);
 }
+
+void child_release(struct child *c)
+{
+	chan_free(c->chan);
+	conf_free(c->conf);
+	c->chan = NULL;
+	c->conf = NULL;
+}

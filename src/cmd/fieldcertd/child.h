@@ -57,6 +57,7 @@ struct child {
  * sends to all of us are ignored: the parent decides. */
 int child_init(struct child *c, const struct child_ops *ops, void *ctx,
 	       struct loop *loop);
+void child_release(struct child *c); /* by who made it, after the role has ended */
 
 /* The roles' entry points: return an exit status. */
 int front_main(struct child *c);

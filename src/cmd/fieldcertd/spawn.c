@@ -124,6 +124,7 @@ int spawn_main(int argc, char **argv)
 	struct child c = { 0 };
 	unsigned long n, uid, gid;
 	size_t i = 0;
+	int status;
 
 	if (argc != ARGUMENTS || !number(argv[3], 999, &n) ||
 	    !number(argv[4], UINT32_MAX, &uid) || !number(argv[5], UINT32_MAX, &gid))
@@ -144,5 +145,7 @@ int spawn_main(int argc, char **argv)
 	c.root = strcmp(argv[6], "root") == 0;
 	c.uid = (uid_t)uid;
 	c.gid = (gid_t)gid;
-	return roles[i].main(&c);
+	status = roles[i].main(&c);
+	child_release(&c);
+	return status;
 }
