@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <string.h>
 #include "base/crc32.h"
@@ -233,6 +234,8 @@ static void F1_limits(void **state)
 
 /* ---- at rest ------------------------------------------------------------------- */
 
+enum { STORAGE_HEAD_AND_TAG = 1 + 12 + 16 };
+
 static const uint8_t storage[STORAGE_KEY_LEN] = { 9, 8, 7 };
 
 static struct box wrapped(const char *label)
@@ -251,10 +254,13 @@ static int unwrapped(const uint8_t k[STORAGE_KEY_LEN], const char *label,
 		     const struct box *x)
 {
 	uint8_t got[256];
+	static const uint8_t zeros[sizeof(key)];
 	size_t len = 0;
 	int rc = storage_unwrap(k, label, strlen(label), x->b, x->len, got, sizeof(got),
 				&len);
 
+	if (rc == FC_EAUTH && x->len > STORAGE_HEAD_AND_TAG + sizeof(key) - 1)
+		assert_memory_equal(got, zeros, sizeof(key)); /* nothing unproven */
 	if (rc == 0) {
 		assert_int_equal(len, sizeof(key));
 		assert_memory_equal(got, key, len);
@@ -354,6 +360,27 @@ static void S4_the_seal_knows_where_a_field_ends(void **state)
 	assert_memory_not_equal(a, b, SEAL_LEN);
 }
 
+static void S4_the_seal_is_that_of_its_header(void **state)
+{
+	static const char purpose[] = "fieldcert storage seal 1";
+	static const uint8_t message[] = { 0,    0,    0,   0,   0,    0,    0,    4,
+					   'd',  'e',  'm', 'o', 0,    0,    0,    0,
+					   0,    0,    0,   6,   0x00, 0x10, 0x4b, 0xab,
+					   0xcd, 0xef, 0,   0,   0,    0,    0,    0,
+					   0,    3,    't', 'b', 's' };
+	uint8_t subkey[HKDF_LEN], wanted[SEAL_LEN], seal[SEAL_LEN];
+	unsigned n = sizeof(wanted);
+
+	(void)state;
+	assert_int_equal(hkdf_sha256(storage, sizeof(storage), NULL, 0, purpose,
+				     strlen(purpose), subkey),
+			 0);
+	assert_non_null(HMAC(EVP_sha256(), subkey, sizeof(subkey), message,
+			     sizeof(message), wanted, &n));
+	seal_of("demo", modem, "tbs", seal);
+	assert_memory_equal(seal, wanted, sizeof(seal));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +395,7 @@ int main(void)
 		cmocka_unit_test(S4_wrapping_into_too_little_room_writes_nothing),
 		cmocka_unit_test(S4_the_seal_covers_issuer_mac_and_plan),
 		cmocka_unit_test(S4_the_seal_knows_where_a_field_ends),
+		cmocka_unit_test(S4_the_seal_is_that_of_its_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,6 +195,16 @@ static void lower_case_mac(X509 *x)
 				   (const uint8_t *)"00:10:4b:ab:cd:ef", -1, -1, 0);
 }
 
+static void mac_with_dashes(X509 *x)
+{
+	X509_NAME *n = X509_get_subject_name(x);
+	int at = X509_NAME_get_index_by_NID(n, NID_commonName, -1);
+
+	X509_NAME_ENTRY_free(X509_NAME_delete_entry(n, at));
+	X509_NAME_add_entry_by_NID(n, NID_commonName, MBSTRING_ASC,
+				   (const uint8_t *)"00-10-4B-AB-CD-EF", -1, -1, 0);
+}
+
 static void no_cn(X509 *x)
 {
 	X509_NAME *n = X509_get_subject_name(x);
@@ -215,6 +225,8 @@ static void error_02_all_common_names_are_looked_at(void **state)
 	s.certificate = altered(&good, lower_case_mac, key, EVP_sha256());
 	assert_int_equal(check(&s), DEVICE_OK);
 	s.certificate = altered(&good, add_other_mac, key, EVP_sha256());
+	assert_error(&s, DEVICE_EMAC, "another MAC");
+	s.certificate = altered(&good, mac_with_dashes, key, EVP_sha256());
 	assert_error(&s, DEVICE_EMAC, "another MAC");
 	s.certificate = altered(&good, no_cn, key, EVP_sha256());
 	assert_error(&s, DEVICE_EMAC, "another MAC");

@@ -481,6 +481,10 @@ static void S7_only_what_names_this_issuer_is_signed(void **state)
 		assert_int_equal(
 			x509_sign(pki.manufacturer, tbs, n, cert, sizeof(cert), &got),
 			FC_EBAD);
+	tbs[len] = 0; /* a byte too many */
+	assert_int_equal(
+		x509_sign(pki.manufacturer, tbs, len + 1, cert, sizeof(cert), &got),
+		FC_EBAD);
 	/* the algorithm's last OID byte: 11 is sha256WithRSAEncryption, 4 md5 */
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (memcmp(tbs + i, "\x01\x01\x0b\x05", 4) == 0) {

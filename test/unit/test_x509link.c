@@ -45,6 +45,9 @@ static void A5_a_link_brings_a_new_root(void **state)
 	s.has_link = true;
 	assert_int_equal(check(&s), DEVICE_OK);
 	assert_true(s.verdict.link_used);
+	s.device.mac.b[0] ^= 2; /* a file that is refused teaches nothing (judge) */
+	assert_int_equal(check(&s), DEVICE_EMAC);
+	s.device.mac.b[0] ^= 2;
 	/* stored among the roots it does without the link */
 	s.trust.roots[1] = bytes(s.link.der, s.link.len);
 	s.trust.n_roots = 2;
@@ -137,6 +140,16 @@ static void A5_a_link_brings_a_new_manufacturer_key(void **state)
 	s.has_link = true;
 	assert_int_equal(check(&s), DEVICE_OK);
 	assert_true(s.verdict.link_used);
+	/* kept with roots, names and keys it is good without the link (A1) */
+	s.has_link = false;
+	s.trust.roots[1] = bytes(s.link.der, s.link.len);
+	s.trust.n_roots = 2;
+	s.trust.names[1] = "C=US, O=Successor, OU=DOCSIS, CN=Successor CA";
+	s.trust.n_names = 2;
+	s.trust.keys[1] = bytes(other_key.spki, other_key.spki_len);
+	s.trust.n_keys = 2;
+	assert_int_equal(check(&s), DEVICE_OK);
+	assert_false(s.verdict.link_used);
 }
 
 static void A5_a_link_adds_its_name_and_key_to_the_lists(void **state)
