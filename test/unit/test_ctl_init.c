@@ -78,6 +78,36 @@ static void both_configurations_are_good_and_agree(void **state)
 	}
 }
 
+/* A setting that stands in a comment must be right, too, when it is taken out. */
+static void what_stands_in_comments_is_good(void **state)
+{
+	static const struct init_choice choice = {
+		.listen = { .v = { "127.0.0.1:6969" }, .n = 1 },
+		.derived = true,
+	};
+	struct conf *conf = server_of(&choice);
+	char *errors = NULL, *p = server_text;
+	size_t taken = 0;
+
+	(void)state;
+	assert_int_equal(conf->n_classes, 1);
+	conf_free(conf);
+	while ((p = strchr(p, '\n'))) {
+		p++;
+		if (p[0] == '#' && p[1] != ' ' && p[1] != '\n') {
+			p[0] = ' ';
+			taken++;
+		}
+	}
+	assert_true(taken >= 8);
+	if (conf_parse("t.conf", server_text, strlen(server_text), &conf, &errors) < 0)
+		fail_msg("%s", errors);
+	assert_int_equal(conf->n_classes, 2);
+	assert_true(conf->single_port);
+	assert_int_equal(conf->transfer_port_min, 40000);
+	conf_free(conf);
+}
+
 static void the_modem_asks_where_it_can_reach_the_server(void **state)
 {
 	static const struct {
@@ -194,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_configurations_are_good_and_agree),
+		cmocka_unit_test(what_stands_in_comments_is_good),
 		cmocka_unit_test(the_modem_asks_where_it_can_reach_the_server),
 		cmocka_unit_test(an_address_cannot_break_out_of_its_quotes),
 		cmocka_unit_test(base64_is_that_of_the_RFC),

@@ -259,7 +259,7 @@ static int read_and_run(struct importing *g, const char *path)
 	uint8_t *text = NULL;
 	int rc;
 
-	g->im.path = path;
+	g->im.path = strcmp(path, "-") == 0 ? "standard input" : path;
 	if (ctl_read(path, file_max, &text, &g->im.len) != CTL_DONE)
 		return CTL_FAILED;
 	g->im.text = (const char *)text;

@@ -279,6 +279,25 @@ static int run(struct plan *p)
 	return CTL_DONE;
 }
 
+/* Without the slashes at its end.  "." and the like cannot be renamed onto. */
+static int choose_dir(struct plan *p, char *dir)
+{
+	size_t len = strlen(dir);
+	const char *last;
+	int n;
+
+	while (len > 1 && dir[len - 1] == '/')
+		dir[--len] = '\0';
+	last = strrchr(dir, '/');
+	last = last ? last + 1 : dir;
+	n = snprintf(p->new_dir, sizeof(p->new_dir), "%s.new", dir);
+	if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0 ||
+	    n < 0 || (size_t)n >= sizeof(p->new_dir))
+		return ctl_usage(p->c, "\"%.60s\" is no name for a new directory", dir);
+	p->dir = dir;
+	return CTL_DONE;
+}
+
 static int choose(struct plan *p, const char *secrets)
 {
 	p->choice.derived = !secrets || strcmp(secrets, "derived") == 0;
@@ -306,18 +325,11 @@ int cmd_init(struct ctl *c, int argc, char **argv)
 					    .list = &p.choice.listen },
 					  { .name = "--secrets", .text = &secrets },
 					  { 0 } };
-	size_t len;
-	int n, rc;
+	int rc;
 
 	if (ctl_args(c, argc, argv, options, 1, 1) < 0 ||
-	    choose(&p, secrets) != CTL_DONE)
+	    choose(&p, secrets) != CTL_DONE || choose_dir(&p, argv[0]) != CTL_DONE)
 		return CTL_USAGE;
-	for (len = strlen(argv[0]); len > 1 && argv[0][len - 1] == '/'; len--)
-		argv[0][len - 1] = '\0';
-	p.dir = argv[0];
-	n = snprintf(p.new_dir, sizeof(p.new_dir), "%s.new", p.dir);
-	if (len == 0 || n < 0 || (size_t)n >= sizeof(p.new_dir))
-		return ctl_usage(c, "\"%.60s\" is no name for a directory", p.dir);
 	rc = run(&p);
 	init_pki_release(&p.pki);
 	secret_wipe(p.secrets, sizeof(p.secrets));

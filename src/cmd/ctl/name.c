@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -138,9 +139,9 @@ static int choose(struct naming *n)
 		return ctl_fail("class \"%s\" binds its confirmations to the installed "
 				"file: give it with --file",
 				n->class_->name);
-	if (n->type)
-		(void)snprintf(n->device.type, sizeof(n->device.type), "%s", n->type);
-	else if (!*n->device.type)
+	for (size_t i = 0; n->type && i < 2; i++)
+		n->device.type[i] = (char)toupper((unsigned char)n->type[i]);
+	if (!*n->device.type)
 		(void)snprintf(n->device.type, sizeof(n->device.type), "%s",
 			       n->class_->types[0]);
 	return CTL_DONE;

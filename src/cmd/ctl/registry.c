@@ -67,16 +67,25 @@ static int connect_to(const char *path)
 	return rc;
 }
 
-bool registry_daemon(struct ctl *c)
+int registry_daemon(struct ctl *c)
 {
 	struct registry *r = registry_of(c);
 
-	if (!r || ctl_conf(c) != CTL_DONE)
-		return false;
+	if (!r)
+		return -ENOMEM;
 	if (!r->asked)
 		r->fd = connect_to(c->conf->control);
 	r->asked = true;
-	return r->fd >= 0;
+	return r->fd < 0 ? r->fd : 0;
+}
+
+int registry_forbidden(const struct ctl *c, int rc)
+{
+	if (rc != -EACCES && rc != -EPERM)
+		return CTL_DONE;
+	return ctl_fail("%s: %s; run fieldcertctl as root or as the user who runs "
+			"fieldcertd",
+			c->conf->control, ctl_reason(rc));
 }
 
 /* ---- the database --------------------------------------------------------- */
@@ -102,47 +111,6 @@ static int become_owner(struct registry *r, const char *dir, const char *name)
 		return ctl_fail("cannot become user %u, who owns %s: %s",
 				(unsigned)st.st_uid, dir, strerror(errno));
 	return CTL_DONE;
-}
-
-/* Where the database really is: init puts a link to it beside the configuration. */
-static int move_in(struct ctl *c, struct registry *r)
-{
-	char real[PATH_MAX], dir[PATH_MAX], base[PATH_MAX];
-
-	if (r->moved)
-		return CTL_DONE;
-	if (ctl_conf(c) != CTL_DONE)
-		return CTL_FAILED;
-	if (strlen(c->conf->database) >= sizeof(dir))
-		return ctl_fail("%s: %s", c->conf->database, ctl_reason(-ENAMETOOLONG));
-	(void)snprintf(r->shown, sizeof(r->shown), "%s", c->conf->database);
-	(void)snprintf(real, sizeof(real), "%s", c->conf->database);
-	if (!realpath(c->conf->database, real) && errno != ENOENT)
-		return ctl_fail("%s: %s", r->shown, strerror(errno));
-	r->exists = access(real, F_OK) == 0;
-	(void)snprintf(r->path, sizeof(r->path), "%s", real);
-	(void)snprintf(dir, sizeof(dir), "%s", real);
-	(void)snprintf(base, sizeof(base), "%s", real);
-	if (become_owner(r, dirname(dir), basename(base)) != CTL_DONE)
-		return CTL_FAILED;
-	r->moved = true;
-	return CTL_DONE;
-}
-
-bool registry_exists(struct ctl *c)
-{
-	struct registry *r = registry_of(c);
-
-	return r && move_in(c, r) == CTL_DONE && r->exists;
-}
-
-int registry_complain(const struct ctl *c, const char *what, int rc)
-{
-	const struct registry *r = c->registry;
-	const char *more = r && r->store ? store_error(r->store) : "";
-
-	return ctl_fail("%s: %s: %s%s%s", r ? r->shown : "", what, ctl_reason(rc),
-			more && *more ? ": " : "", more ? more : "");
 }
 
 static int explain_open(const struct registry *r, enum store_mode mode, int rc)
@@ -171,6 +139,47 @@ static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 		return ctl_fail("%s: the database cannot be written", r->shown);
 	return ctl_fail("%s: cannot open the database for %s: %s", r->shown,
 			mode == STORE_WRITE ? "writing" : "reading", ctl_reason(rc));
+}
+
+/* Where the database really is: init puts a link to it beside the configuration. */
+static int move_in(struct ctl *c, struct registry *r)
+{
+	char real[PATH_MAX], dir[PATH_MAX], base[PATH_MAX];
+
+	if (r->moved)
+		return CTL_DONE;
+	if (ctl_conf(c) != CTL_DONE)
+		return CTL_FAILED;
+	if (strlen(c->conf->database) >= sizeof(dir))
+		return ctl_fail("%s: %s", c->conf->database, ctl_reason(-ENAMETOOLONG));
+	(void)snprintf(r->shown, sizeof(r->shown), "%s", c->conf->database);
+	(void)snprintf(real, sizeof(real), "%s", c->conf->database);
+	if (!realpath(c->conf->database, real) && errno != ENOENT)
+		return explain_open(r, STORE_READ, -errno);
+	r->exists = access(real, F_OK) == 0;
+	(void)snprintf(r->path, sizeof(r->path), "%s", real);
+	(void)snprintf(dir, sizeof(dir), "%s", real);
+	(void)snprintf(base, sizeof(base), "%s", real);
+	if (become_owner(r, dirname(dir), basename(base)) != CTL_DONE)
+		return CTL_FAILED;
+	r->moved = true;
+	return CTL_DONE;
+}
+
+bool registry_exists(struct ctl *c)
+{
+	struct registry *r = registry_of(c);
+
+	return r && move_in(c, r) == CTL_DONE && r->exists;
+}
+
+int registry_complain(const struct ctl *c, const char *what, int rc)
+{
+	const struct registry *r = c->registry;
+	const char *more = r && r->store ? store_error(r->store) : "";
+
+	return ctl_fail("%s: %s: %s%s%s", r ? r->shown : "", what, ctl_reason(rc),
+			more && *more ? ": " : "", more ? more : "");
 }
 
 /* Another fieldcertctl is done in a moment, as a rule. */
@@ -223,17 +232,17 @@ struct store *registry_read(struct ctl *c)
 int registry_connect(struct ctl *c)
 {
 	struct registry *r = registry_of(c);
+	int rc;
 
 	if (!r)
 		return ctl_fail("%s", ctl_reason(-ENOMEM));
 	if (ctl_conf(c) != CTL_DONE)
 		return CTL_FAILED;
-	if (registry_daemon(c))
+	rc = registry_daemon(c);
+	if (rc == 0)
 		return CTL_DONE;
-	if (r->fd == -EACCES || r->fd == -EPERM)
-		return ctl_fail("%s: %s; run fieldcertctl as root or as the user who "
-				"runs fieldcertd",
-				c->conf->control, ctl_reason(r->fd));
+	if (registry_forbidden(c, rc) != CTL_DONE)
+		return CTL_FAILED;
 	return open_store(c, r, STORE_WRITE);
 }
 

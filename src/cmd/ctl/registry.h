@@ -23,8 +23,11 @@ struct registry;
  * configuration is read where it was not before. */
 int registry_connect(struct ctl *c);
 
-/* Does the daemon answer?  Asks once, without a complaint. */
-bool registry_daemon(struct ctl *c);
+/* Does the daemon answer?  0, or -errno, without a complaint; asks once. */
+int registry_daemon(struct ctl *c);
+
+/* Do we lack the rights to ask it?  Then nothing is known of it. */
+int registry_forbidden(const struct ctl *c, int rc);
 
 /* The database to read from, or NULL after a complaint. */
 struct store *registry_read(struct ctl *c);

@@ -127,9 +127,14 @@ static int from_database(struct ctl *c)
 
 int cmd_status(struct ctl *c, int argc, char **argv)
 {
+	int rc;
+
 	if (ctl_args(c, argc, argv, NULL, 0, 0) < 0)
 		return CTL_USAGE;
 	if (ctl_conf(c) != CTL_DONE)
 		return CTL_FAILED;
-	return registry_daemon(c) ? from_daemon(c) : from_database(c);
+	rc = registry_daemon(c);
+	if (registry_forbidden(c, rc) != CTL_DONE)
+		return CTL_FAILED;
+	return rc == 0 ? from_daemon(c) : from_database(c);
 }

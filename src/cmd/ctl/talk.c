@@ -111,9 +111,11 @@ int ctl_conf(struct ctl *c)
 		return CTL_DONE;
 	rc = file_read(c->conf_path, CONF_FILE_MAX, &text, &len);
 	if (rc < 0)
-		return ctl_fail("%s: %s; name the configuration with -c, or make a "
-				"first one with 'fieldcertctl init'",
-				c->conf_path, ctl_reason(rc));
+		return ctl_fail("%s: %s%s", c->conf_path, ctl_reason(rc),
+				rc == -ENOENT
+					? "; name the configuration with -c, or make "
+					  "a first one with 'fieldcertctl init'"
+					: "");
 	rc = conf_parse(c->conf_path, (const char *)text, len, &c->conf, &errors);
 	free(text);
 	if (rc < 0) {
