@@ -264,6 +264,13 @@ static void N8_all_else_is_no_name(void **state)
 		"ERR7_00_10_4b_ab_cd_ef.ERR",
 		"ERR007_00_10_4b_ab_cd_ef.ERR",
 		"ERR0a_00_10_4b_ab_cd_ef.ERR",
+		"ERR0:_00_10_4b_ab_cd_ef.ERR", /* ':' is behind '9' */
+		"ERR1/_00_10_4b_ab_cd_ef.ERR",
+		"ERR/;_00_10_4b_ab_cd_ef.ERR",
+		"ERR:0_00_10_4b_ab_cd_ef.ERR",
+		"ERR",
+		"ERR0",
+		"OK_",
 		"ERR+7_00_10_4b_ab_cd_ef.ERR",
 		"ERR07_00_10_4b_ab_cd_ef.ERRx",
 		"ERR07_00_10_4b_ab_cd_ef",
