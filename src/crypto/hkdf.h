@@ -1,7 +1,7 @@
 /* HKDF with SHA-256 (RFC 5869), as this project uses it: 32 bytes of key.
  *
- * Written out on HMAC rather than fetched, since a front does it for each name
- * under derived secrets. */
+ * Written out on HMAC rather than fetched as EVP_KDF, which takes longer to set up
+ * than to compute. */
 #ifndef CRYPTO_HKDF_H
 #define CRYPTO_HKDF_H
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/errors.h"
 #include "base/secret.h"
+#include "crypto/authmaster.h"
 
 /* One line "MAC secret" of the file. */
 struct line {
@@ -16,8 +17,9 @@ struct line {
 
 struct secretset {
 	enum conf_secret_kind kind;
-	struct auth_secret secret; /* the one for all, or the master */
-	char *text;                /* kind `device`: the whole file */
+	struct auth_secret secret;  /* the one for all */
+	struct auth_master *master; /* kind `derived` */
+	char *text;                 /* kind `device`: the whole file */
 	size_t text_len;
 	struct line *lines; /* by MAC */
 	size_t n_lines;
@@ -33,7 +35,11 @@ static const char *read_one(struct secretset *s, const char *text, size_t len)
 	if (rc)
 		return "the first line must be the secret";
 	s->bits = secret_bits(s->secret.s, s->secret.len);
-	return NULL;
+	if (s->kind == CONF_SECRET_SHARED)
+		return NULL;
+	s->master = auth_master_new(&s->secret);
+	secret_wipe(&s->secret, sizeof(s->secret));
+	return s->master ? NULL : "OpenSSL failed";
 }
 
 static bool is_blank(char c)
@@ -176,6 +182,7 @@ void secretset_free(struct secretset *s)
 		secret_wipe(s->text, s->text_len);
 	free(s->text);
 	free(s->lines);
+	auth_master_free(s->master);
 	secret_wipe(s, sizeof(*s));
 	free(s);
 }
@@ -204,7 +211,7 @@ int secretset_get(const struct secretset *s, const struct mac *mac,
 		memcpy(ret->s, s->secret.s, s->secret.len);
 		return 0;
 	case CONF_SECRET_DERIVED:
-		return auth_secret_derive(&s->secret, mac, ret);
+		return auth_master_derive(s->master, mac, ret);
 	case CONF_SECRET_DEVICE:
 		break;
 	}
