@@ -6,7 +6,9 @@
 # rules of the tree.  Environment: OUT, the folder for builds and logs.
 #
 # "mutant" is the behaviour in "fast", without the rules of the tree (which a changed
-# line may break by its looks), and ends with the first failure.
+# line may break by its looks); it builds a test program and runs it, one after the
+# other, those named in FIRST ("scenarios", too) before the others, and ends with the
+# first failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MAKELEVEL MFLAGS O BUILD CC
@@ -46,7 +48,7 @@ build() {
 	shift 2
 	say "build $name"
 	timeout -k 10 "$limit" make --no-print-directory -j"$jobs" "O=$out/$name" "$@" 2>&1 |
-		tee "$log" | sed 's/^/  /'
+		tee "$log" | sed -u 's/^/  /'
 	if [ "${PIPESTATUS[0]}" != 0 ]; then
 		fault "$log" "build $name"
 		return 1
@@ -188,23 +190,43 @@ lint() {
 	fi
 }
 
+# one_by_one: build and run, so that a fault is met early
+one_by_one() {
+	local name kind had=" "
+	for name in ${FIRST:-} $(cd test && echo unit/test_*.c sim/sim_*.c); do
+		name=${name##*/} name=${name%.c} kind=sim
+		case $had in *" $name "*) continue ;; esac
+		had="$had$name "
+		case $name in test_*) kind=unit ;; esac
+		build gcc 600 "$out/gcc/test/$kind/$name"
+		cmocka "$out/gcc/test/$kind/$name" "$kind/$name" 120
+	done
+}
+
 case $what in
-fast | mutant)
-	werror=-Werror stop=
-	[ "$what" = fast ] || werror='' stop=-x
-	if build gcc 600 "WERROR=$werror" all tests; then
+mutant)
+	if [ "${FIRST:-}" = scenarios ]; then
+		build gcc 600 all
+		scenarios gcc 300 -m fast -x
+		FIRST=
+	fi
+	one_by_one
+	build gcc 600 all tests
+	replay gcc
+	scenarios gcc 300 -m fast -x
+	;;
+fast)
+	if build gcc 600 WERROR=-Werror all tests; then
 		say "unit tests and virtual-time tests"
 		each "$out/gcc/test/unit" unit 120
 		each "$out/gcc/test/sim" sim 300
 		say "fuzz corpora"
 		replay gcc
 		say "scenarios, the fast ones"
-		scenarios gcc 300 -m fast $stop
+		scenarios gcc 300 -m fast
 	fi
-	if [ "$what" = fast ]; then
-		say "rules of the tree"
-		rules env O="$out/gcc" sh test/tidy/run.sh
-	fi
+	say "rules of the tree"
+	rules env O="$out/gcc" sh test/tidy/run.sh
 	;;
 all | full)
 	if build gcc 600 WERROR=-Werror all tests; then

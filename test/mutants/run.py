@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
-from list import MUTANTS  # noqa: E402
+from list import FIRST, MUTANTS  # noqa: E402
 
 LIMIT_S = 600
 PARTS = ["Makefile", "packages.txt", "src", "test", "tools"]
@@ -31,12 +31,12 @@ def copy(to):
             shutil.copy2(source, to / part)
 
 
-def judge(tree):
+def judge(tree, first=""):
     """(status, what the fast tests said). Its own process group: a test that hangs is
     ended with all that it started."""
     process = subprocess.Popen(
         ["bash", "tools/check.sh", "mutant"], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True, env=dict(os.environ, FIRST=first),
     )
     try:
         text = process.communicate(timeout=LIMIT_S)[0]
@@ -44,6 +44,12 @@ def judge(tree):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return 1, process.communicate()[0] + "\nFAILED  did not end in time"
+
+
+def first_for(tree, file):
+    words = FIRST.get(file, f"test_{Path(file).stem}").split()
+    there = [w for w in words if w == "scenarios" or list(tree.glob(f"test/*/{w}.c"))]
+    return " ".join(there)
 
 
 def killer(text):
@@ -82,7 +88,7 @@ def main():
             good = path.read_text()
             started = time.monotonic()
             path.write_text(good.replace(old, new))
-            status, text = judge(tree)
+            status, text = judge(tree, first_for(tree, file))
             path.write_text(good)
             if "FAILED  build" in text:
                 broken.append(f"{name}: does not compile\n{text[-1500:]}")

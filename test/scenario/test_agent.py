@@ -316,6 +316,7 @@ def test_error(material, modem, case):
         assert {k: v for k, v in after.items() if v} == {k: v for k, v in before.items() if v}
 
 
+@pytest.mark.fast
 def test_good_file_is_installed_and_confirmed(material, modem):
     """A7, A8: the very harness of the errors, with nothing wrong."""
     with Rogue(material.file()) as rogue:

@@ -47,6 +47,7 @@ def test_wrong_confirmation(server):
     assert state(server) == "delivered"
 
 
+@pytest.mark.fast
 def test_confirmation_counts_only_after_a_transfer(server):
     """N4: an unbound OK is the same string every time; without a completed transfer in
     this epoch it proves nothing."""
@@ -86,6 +87,7 @@ def test_report_of_each_number(server, number):
     assert f"{number:02d}" in counts or f": {number}" in counts or f":{number}" in counts
 
 
+@pytest.mark.fast
 def test_report_from_a_stranger_is_only_counted(server):
     """S11: the message carries no code: without a transfer to that source nothing is
     recorded."""

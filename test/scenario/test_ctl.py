@@ -221,6 +221,7 @@ def test_status_knows_why_nothing_is_issued(make_server):
     assert state(server) in ("requested", "registered")
 
 
+@pytest.mark.fast
 def test_unprivileged_stranger_may_not_use_the_control_socket(make_server):
     """The peer's uid is checked."""
     if os.geteuid() != 0:

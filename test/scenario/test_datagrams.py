@@ -165,6 +165,7 @@ def test_option_out_of_range_is_ignored(served, options):
         assert peer.rest((opcode, number, payload)) == served.content
 
 
+@pytest.mark.fast
 def test_options_in_range_are_acknowledged(served):
     with served.peer() as peer:
         opcode, _, payload = start(served, peer, blksize=100, timeout=2, tsize=0, windowsize=3)
@@ -238,6 +239,7 @@ def test_duplicate_request_is_one_transfer(served):
         assert peer.rest(got[0]) == served.content
 
 
+@pytest.mark.fast
 def test_duplicate_ack_sends_nothing_twice(served):
     """RFC 1123, 4.2.3.1: only the timer retransmits."""
     with served.peer() as peer:
@@ -274,6 +276,7 @@ def peer_rest(peer, answer):
             answer = peer.receive(5)
 
 
+@pytest.mark.fast
 def test_wrong_tid_gets_error_5_and_the_transfer_goes_on(served):
     with served.peer() as peer, served.peer() as stranger:
         answer = start(served, peer)

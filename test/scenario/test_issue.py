@@ -64,6 +64,7 @@ def test_unknown_device_is_answered_as_a_wrong_code(server):
     assert server.certificates() == 0
 
 
+@pytest.mark.fast
 def test_serial_number_is_part_of_the_code(server):
     """N3"""
     for serial in ("", "J09H7CDEE", "j09h7cdef", SERIAL + " "):
@@ -137,6 +138,7 @@ def test_code_without_serial_number(make_server):
     server.fetch(server.name(serial=""))
 
 
+@pytest.mark.fast
 def test_derived_secrets(make_server):
     """N6: per device by HKDF from a master, which is what `init` sets up."""
     server = make_server(secrets="derived")
@@ -150,6 +152,7 @@ def test_derived_secrets(make_server):
 # ------------------------------------------------------------ what it gets (S4, S5, F1)
 
 
+@pytest.mark.fast
 def test_private_key_fits_and_opens_for_this_device_alone(server):
     """F1, S5: the key object by libcrypto's own AES-GCM; the pair by openssl."""
     objects = tlvs(server.fetch()[0])
@@ -174,6 +177,7 @@ def test_private_key_is_nowhere_on_disk_in_clear(server):
             assert secret_part not in path.read_bytes(), path
 
 
+@pytest.mark.fast
 def test_registered_public_key_is_certified(make_server, tmp_path, pki):
     """S5: from the registry; then no private key travels."""
     server = make_server(add=False)
@@ -258,6 +262,7 @@ def test_two_hundred_modems_in_parallel(make_server, tmp_path):
     assert len(set(got.values())) == count
 
 
+@pytest.mark.fast
 def test_denied_device(server):
     """S3: denied: ERROR 2; allowed again: served."""
     server.ctl("device", "deny", MAC)
@@ -268,6 +273,7 @@ def test_denied_device(server):
     server.fetch()
 
 
+@pytest.mark.fast
 def test_reset_raises_the_epoch_and_makes_one_more(server):
     """S4: the epoch is raised at reset; until the new one is committed the old file is
     served."""

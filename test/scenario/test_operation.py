@@ -57,6 +57,7 @@ def test_sighup_takes_up_a_new_configuration(server):
     server.fetch(request_name(server.secret("request"), mac, "S3", bits=40))
 
 
+@pytest.mark.fast
 def test_secrets_readable_by_others_are_refused(make_server):
     """Refused at start, and said which file and what would be right."""
     server = make_server(start=False, add=False)
@@ -208,6 +209,35 @@ def test_clock_set_back(make_server):
     with server.peer() as peer:
         assert peer.ask(rrq(confirm_name(server.secret("confirm"), yy)))[:2] == (3, 1)
     until(lambda: state(server) == "confirmed", 3, "state confirmed")
+
+
+def test_clock_behind_the_last_certificate(make_server):
+    """Set back further than that: nothing is dated wrongly in silence. The modem is told
+    'not found', the operator sees why, and SIGHUP says that the clock is right now."""
+    import sqlite3
+
+    server = make_server()
+    server.fetch()
+    server.add(mac_of(1), "S1")
+    server.stop()
+    with sqlite3.connect(server.dir / "fieldcert.db") as db:
+        db.execute("update meta set value = ? where name = 'clock_floor'", (int(time.time()) + 30 * 86400,))
+        assert db.execute("select changes()").fetchone() == (1,)
+    db.close()
+    server.start()
+    name = request_name(server.secret("request"), mac_of(1), "S1")
+    for _ in range(2):
+        with server.peer() as peer:
+            with pytest.raises(TftpError) as refused:
+                peer.fetch(name)
+        assert refused.value.code == NOT_FOUND
+        time.sleep(0.3)
+    assert "clock" in server.ctl("device", "show", mac_of(1)).stdout
+    assert server.certificates(mac_of(1)) == 0
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    server.fetch(name)
+    assert server.certificates(mac_of(1)) == 1
 
 
 def test_reading_works_while_the_daemon_is_down(make_server):
