@@ -231,7 +231,7 @@ static int said(struct world *w, char ret[CHILD_WHY_SIZE])
 	if (m.type == IPC_FAILED)
 		(void)snprintf(ret, CHILD_WHY_SIZE, "%.*s", (int)m.u.failed.text.len,
 			       (const char *)m.u.failed.text.p);
-	return m.type;
+	return (int)m.type;
 }
 
 static void start_well(struct world *w)

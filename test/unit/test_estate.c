@@ -173,11 +173,11 @@ static void test_N6_three_different_strings(void **state)
 
 static void test_storage_key_is_64_digits(void **state)
 {
-	static const char *const bad[] = {
-		"", "\n", "0123", STRONG_1 "0",
+	static const char one_more[] = STRONG_1 "0";
+	static const char no_digit[] =
 		"g123456789abcdef0123456789abcdef0123456789abcdef"
-		"0123456789abcdef\n"
-	};
+		"0123456789abcdef\n";
+	const char *const bad[] = { "", "\n", "0123", one_more, no_digit };
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
