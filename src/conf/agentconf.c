@@ -440,9 +440,6 @@ static int take_all(struct agentconf *c, const char *text, size_t len,
 		p.secrets = confutil_section(&f, "secrets", 0);
 		memcpy(p.secrets.what, "secrets: ", sizeof("secrets: "));
 	}
-	if (cfg_size(f.cfg, "secrets") > 1)
-		conf_complain(e, confutil_section(&f, "secrets", 1).line,
-			      "secrets stands twice: a device holds one set");
 	take_addresses(&p);
 	take_identity(&p);
 	take_secrets(&p);
