@@ -155,6 +155,8 @@ static void strength_of_secrets(void **state)
 	assert_int_equal(secret_bits("qwertz-iop", 10), 60);
 	assert_int_equal(secret_bits("aaaaaaaa", 8), 4 + 7);
 	assert_int_equal(secret_bits("az09AZ", 6), 6 * 5);
+	assert_int_equal(secret_bits("zf", 2), 2 * 5);
+	assert_int_equal(secret_bits("-f", 2), 2 * 6);
 	for (const char *c = "`{@[/:"; *c; c++) /* neighbours of letters and digits */
 		assert_int_equal(secret_bits(c, 1), 6);
 	assert_int_equal(secret_bits("--------", 8), 6 + 7);
@@ -245,6 +247,9 @@ static void json_never_holds_broken_utf8(void **state)
 	assert_string_equal(JSON("\xf4\x90\x80\x80"), FFFD FFFD FFFD FFFD);
 	assert_string_equal(JSON("\xe2\x82("), FFFD FFFD "(");
 	assert_string_equal(JSON("\xc1\xbf"), FFFD FFFD);
+	assert_string_equal(json("\xe2\x82\xac", 2),
+			    FFFD FFFD); /* the rest is not ours */
+	assert_string_equal(json("\xc3\xa9", 1), FFFD);
 	assert_string_equal(JSON("\xf5\x80\x80\x80"), FFFD FFFD FFFD FFFD);
 	assert_string_equal(JSON("\xe2\x82\xc0"), FFFD FFFD FFFD);
 }

@@ -294,6 +294,8 @@ static void errors_may_lack_their_nul(void **state)
 	assert_memory_equal(text.buf, "gone", 4);
 	assert_int_equal(tftp_parse_error(BARE("\0\5\0\1gone"), &code, &text), 0);
 	assert_int_equal(text.len, 4);
+	assert_int_equal(tftp_parse_error("\0\5\0\1gone on", 8, &code, &text), 0);
+	assert_int_equal(text.len, 4);
 	assert_int_equal(tftp_parse_error("\0\5\0\2", 4, &code, &text), 0);
 	assert_int_equal(text.len, 0);
 	assert_int_equal(tftp_parse_error("\0\5\0", 3, &code, &text), FC_EBAD);
