@@ -240,7 +240,7 @@ static struct served *world_transfer(uint16_t client_port, uint16_t server_port)
 
 static void world_send_block(struct served *s)
 {
-	uint8_t packet[1500], zeros[512] = { 0 };
+	uint8_t packet[1500], zeros[1500] = { 0 };
 	struct out o = out_of(packet, sizeof(packet));
 	size_t off = (size_t)(s->block - 1) * s->blksize;
 	size_t n = s->len - off < s->blksize ? s->len - off : s->blksize;

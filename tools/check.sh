@@ -70,7 +70,7 @@ cmocka() {
 	[ "$skip" = 0 ] || printf ', %d skipped' "$skip"
 	[ "$bad" = 0 ] || printf ', %d failed' "$bad"
 	printf '\n'
-	[ "$skip" = 0 ] || grep -E '# SKIP' "$log" | sed 's/^/        | /'
+	[ "$skip" = 0 ] || sed -n 's/^.*skip: /        | skipped: /p' "$log" | sort -u
 	if [ "$bad" -gt 0 ]; then
 		grep -E '^not ok [0-9]+' "$log" | grep -v '# SKIP' | sed 's/^/        | /'
 		failed=$((failed + bad - 1))

@@ -72,7 +72,7 @@ def test_secrets_readable_by_others_are_refused(make_server):
     server.start()
 
 
-@pytest.mark.parametrize("missing", ["secrets/request", "pki/root.pem"])
+@pytest.mark.parametrize("missing", ["secrets/request", "pki/manufacturer.pem", "secrets/storage"])
 def test_missing_file_is_named(make_server, missing):
     server = make_server(start=False, add=False)
     path = server.dir / missing

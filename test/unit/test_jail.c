@@ -28,10 +28,17 @@
 #include "sys/rng.h"
 #include "sys/sanitizer.h"
 
-#define SKIP_IN_SANITIZER_BUILDS()   \
-	do {                         \
-		if (SANITIZER_BUILD) \
-			skip();      \
+/* make check shows lines that begin so beside the number of skipped tests. */
+#define SKIP(why)                                       \
+	do {                                            \
+		(void)fputs("skip: " why "\n", stderr); \
+		skip();                                 \
+	} while (0)
+
+#define SKIP_IN_SANITIZER_BUILDS()                                               \
+	do {                                                                     \
+		if (SANITIZER_BUILD)                                             \
+			SKIP("a sanitizer makes calls that the filter forbids"); \
 	} while (0)
 
 /* fn's status, or minus the signal that killed it. */
@@ -348,7 +355,7 @@ static void test_landlock_leaves_only_the_named_directories(void **state)
 	remove_directory(dir_read);
 	remove_directory(dir_write);
 	if (rc == NO_LANDLOCK)
-		skip();
+		SKIP("this kernel has no Landlock");
 }
 
 /* ---- users -------------------------------------------------------------------------
@@ -402,7 +409,7 @@ static void test_become_is_another_user_in_another_root_for_good(void **state)
 	(void)state;
 	if (geteuid() != 0) {
 		assert_int_equal(in_a_process(not_as_root), 0);
-		skip();
+		SKIP("only root can become another user");
 	}
 	(void)snprintf(dir_read, sizeof(dir_read), "/tmp/test_jail_b.XXXXXX");
 	assert_non_null(mkdtemp(dir_read));

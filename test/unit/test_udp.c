@@ -117,8 +117,10 @@ static bool has_ipv6(void)
 static void S1_ipv6(void **state)
 {
 	(void)state;
-	if (!has_ipv6())
+	if (!has_ipv6()) {
+		(void)fputs("skip: no IPv6 loopback address here\n", stderr);
 		skip();
+	}
 	echo(AF_INET6, "::", "::1", "[::1]:");
 	echo(AF_INET6, "::1", "::1", "[::1]:");
 }
@@ -130,8 +132,10 @@ static void S1_both_wildcards(void **state)
 	int four, six, granted;
 
 	(void)state;
-	if (!has_ipv6())
+	if (!has_ipv6()) {
+		(void)fputs("skip: no IPv6 loopback address here\n", stderr);
 		skip();
+	}
 	assert_int_equal(udp_bind("::", 0, 0, false, &six, &granted), 0);
 	assert_int_equal(udp_local(six, &a), 0);
 	assert_int_equal(udp_bind("0.0.0.0", a.port, 0, false, &four, &granted), 0);
