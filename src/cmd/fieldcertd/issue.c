@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/errors.h"
-#include "base/escape.h"
 #include "base/hex.h"
 #include "cmd/fieldcertd/registrar.h"
 #include "core/policy.h"
@@ -71,11 +70,22 @@ static void done(struct registrar *r, struct issue_job *job)
 	issue_drop(&r->issue, job);
 }
 
+/* A sentence between quotes stays one. */
+static void quote(const char *why, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	for (; why[n] && n + 1 < size; n++)
+		ret[n] = why[n] < 0x20 || why[n] > 0x7e    ? '?'
+			 : why[n] == '"' || why[n] == '\\' ? '\''
+							   : why[n];
+	ret[n] = '\0';
+}
+
 /* For the operator: in the database, the log and the status. */
 static void fail(struct registrar *r, struct issue_job *job, const char *why)
 {
-	char text[MAC_TEXT_SIZE], line[2 * IPC_TEXT_MAX];
-	struct out o = out_of(line, sizeof(line));
+	char text[MAC_TEXT_SIZE], quoted[IPC_TEXT_MAX];
 	struct store_device d;
 
 	(void)snprintf(r->last_failure, sizeof(r->last_failure), "%s: %s",
@@ -83,9 +93,8 @@ static void fail(struct registrar *r, struct issue_job *job, const char *why)
 	if (turn_begin(r) &&
 	    turn_check(r, store_device_get(r->store, &job->mac, &d)) == 0 &&
 	    strncmp(d.waiting, why, sizeof(d.waiting) - 1) != 0) {
-		escape_log(&o, why, strlen(why), IPC_TEXT_MAX);
-		log_warning("event=waiting mac=%s why=%s", text,
-			    out_cstr(&o) ? line : "");
+		quote(why, quoted, sizeof(quoted));
+		log_warning("event=waiting mac=%s why=\"%s\"", text, quoted);
 		(void)turn_check(r,
 				 store_device_state(r->store, &job->mac, d.state, why));
 		turn_event(r, &job->mac, "waiting", d.epoch, "");
@@ -226,7 +235,7 @@ static void plan_again(struct registrar *r, struct issue_job *job)
 	}
 	if (turn_check(r, store_cert_void(r->store, job->cert)) < 0 && r->turn_rc < 0)
 		return;
-	log_info("event=plan-void mac=%s epoch=%u", mac_text(&job->mac, text),
+	turn_say(r, "event=plan-void mac=%s epoch=%u", mac_text(&job->mac, text),
 		 job->epoch);
 	turn_event(r, &job->mac, "plan-void", job->epoch, "");
 	job->replans++;
@@ -500,8 +509,8 @@ static void record_issued(struct registrar *r, const struct issue_job *job,
 		       mac_text(&job->mac, text), job->epoch, serial, c->issuer);
 	turn_event(r, &job->mac, "issued", job->epoch, "");
 	turn_audit(r, what);
-	log_info("event=issued mac=%s epoch=%u serial=%s", text, job->epoch, serial);
-	r->n_issued++;
+	turn_say(r, "event=issued mac=%s epoch=%u serial=%s", text, job->epoch, serial);
+	r->turn_issued++;
 }
 
 /* Certificate, file, state, record and the end of the queue row: together. c lives

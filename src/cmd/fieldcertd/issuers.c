@@ -204,7 +204,7 @@ static void commit_made(struct registrar *r, struct issuer *is)
 			load(r, is, p, is->cert, is->cert_len, is->wrapped,
 			     is->wrapped_len);
 	}
-	log_info("event=issuer-made issuer=\"%s\" subject=\"%s\"", is->name,
+	turn_say(r, "event=issuer-made issuer=\"%s\" subject=\"%s\"", is->name,
 		 is->subject);
 }
 

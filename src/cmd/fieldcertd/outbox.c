@@ -1,5 +1,6 @@
 #include "cmd/fieldcertd/registrar.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +19,7 @@ static void send_bytes(struct peer *p, const uint8_t *bytes, size_t len, int fd)
 	 * back when its channel ends. */
 	int rc = chan_send(p->chan, bytes, len, fd);
 
-	if (rc < 0)
+	if (rc < 0 && rc != -EPIPE)
 		log_warning("event=peer-slow role=%d number=%u rc=%d", (int)p->role,
 			    p->number, rc);
 	watch_room(p);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -114,22 +115,54 @@ void turn_audit(struct registrar *r, const char *what)
 		(void)turn_check(r, audit_append(r->store, clock_unix_s(), what));
 }
 
+void turn_say(struct registrar *r, const char *fmt, ...)
+{
+	char line[1024];
+	size_t n;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	n = strlen(line) + 1;
+	if (n > sizeof(r->said) - r->said_len) {
+		log_info("%s", line);
+		return;
+	}
+	memcpy(r->said + r->said_len, line, n);
+	r->said_len += n;
+}
+
+static void committed(struct registrar *r)
+{
+	outbox_flush(r);
+	for (size_t at = 0; at < r->said_len; at += strlen(r->said + at) + 1)
+		log_info("%s", r->said + at);
+	r->n_issued += r->turn_issued;
+	if (r->turn_open && r->trouble[0]) {
+		log_info("event=database-good database=%s", r->database);
+		r->trouble[0] = '\0';
+	}
+}
+
+static void undone(struct registrar *r)
+{
+	store_rollback(r->store);
+	outbox_fail(r);
+	issuers_forget(r);
+	issue_forget(r);
+}
+
 static void end_turn(struct registrar *r)
 {
 	if (r->turn_open && r->turn_rc == 0)
 		(void)turn_check(r, store_commit(r->store));
-	if (r->turn_rc < 0) {
-		store_rollback(r->store);
-		outbox_fail(r);
-		issuers_forget(r);
-		issue_forget(r);
-	} else {
-		outbox_flush(r);
-		if (r->turn_open && r->trouble[0]) {
-			log_info("event=database-good database=%s", r->database);
-			r->trouble[0] = '\0';
-		}
-	}
+	if (r->turn_rc < 0)
+		undone(r);
+	else
+		committed(r);
+	r->said_len = 0;
+	r->turn_issued = 0;
 	r->turn_open = false;
 	r->turn_rc = 0;
 }

@@ -40,7 +40,8 @@ enum {
 	JOB_CELLS = 2 * JOBS_MAX,
 	LATER_MAX = 1024, /* confirmations and reports put off in one turn */
 	CONTROL_CONNS_MAX = 16,
-	REGISTRAR_RETRY_MS = 5000
+	REGISTRAR_RETRY_MS = 5000,
+	TURN_LOG_MAX = 64 * 1024 /* what is more is said at once */
 };
 
 struct registrar;
@@ -219,8 +220,11 @@ struct registrar {
 	struct peer peers[PEERS_MAX];
 	struct outbox outbox;
 
-	bool turn_open;    /* a transaction is under way */
-	int turn_rc;       /* what went wrong in it; 0 */
+	bool turn_open;          /* a transaction is under way */
+	int turn_rc;             /* what went wrong in it; 0 */
+	char said[TURN_LOG_MAX]; /* lines for the log, each with its NUL */
+	size_t said_len;
+	unsigned turn_issued;
 	char trouble[192]; /* the database's present state, ""; for log and status */
 
 	struct issue issue;
@@ -257,6 +261,9 @@ void turn_event(struct registrar *r, const struct mac *mac, const char *kind,
 void turn_event_once(struct registrar *r, const struct mac *mac, const char *kind,
 		     uint32_t number, const char *peer, int64_t since);
 void turn_audit(struct registrar *r, const char *what);
+/* One line for the log, at level info, when it has become true. */
+void turn_say(struct registrar *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* "192.0.2.1" or "2001:db8::1" */
 enum { PEER_TEXT_SIZE = 64 };

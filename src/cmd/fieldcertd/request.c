@@ -208,7 +208,7 @@ void request_delivered(struct registrar *r, const struct ipc_delivered *m)
 		(void)turn_check(r,
 				 store_device_delivered(r->store, &m->mac, m->epoch));
 		turn_event(r, &m->mac, "delivered", m->epoch, peer);
-		log_info("event=delivered mac=%s epoch=%u peer=%s",
+		turn_say(r, "event=delivered mac=%s epoch=%u peer=%s",
 			 mac_text(&m->mac, text), m->epoch, peer);
 	}
 	if (m->epoch == d.epoch && d.state != DEVICE_CONFIRMED)
@@ -254,7 +254,7 @@ static void confirm(struct registrar *r, const struct ipc_confirm *m)
 				   d.delivered_epoch)) {
 		turn_event_once(r, &m->mac, "early-confirm", d.epoch, peer,
 				d.served_at);
-		log_info("event=early-confirm mac=%s peer=%s", text, peer);
+		turn_say(r, "event=early-confirm mac=%s peer=%s", text, peer);
 		return;
 	}
 	if (d.delivered_epoch != d.epoch)
@@ -263,7 +263,7 @@ static void confirm(struct registrar *r, const struct ipc_confirm *m)
 		return;
 	set_state(r, &d, DEVICE_CONFIRMED, "");
 	turn_event(r, &m->mac, "confirmed", d.epoch, peer);
-	log_info("event=confirmed mac=%s epoch=%u peer=%s", text, d.epoch, peer);
+	turn_say(r, "event=confirmed mac=%s epoch=%u peer=%s", text, d.epoch, peer);
 }
 
 /* S11. Repeats of one transfer's report are one error. */
@@ -282,8 +282,8 @@ static void report(struct registrar *r, const struct ipc_report *m)
 	if (d.file_epoch == d.epoch)
 		set_state(r, &d, DEVICE_FAILED, "");
 	turn_event_once(r, &m->mac, "error", m->number, peer, d.served_at);
-	log_warning("event=error-report mac=%s peer=%s error=\"%s\"",
-		    mac_text(&m->mac, text), peer, device_error_text(m->number));
+	turn_say(r, "event=error-report mac=%s peer=%s error=\"%s\"",
+		 mac_text(&m->mac, text), peer, device_error_text(m->number));
 }
 
 void request_late(struct registrar *r)
