@@ -70,13 +70,24 @@ int jail_keep_capabilities(void)
 	struct __user_cap_data_struct data[2] = { 0 };
 	int rc;
 
-	/* What is executed later gets the bounding set. */
-	for (unsigned long c = 0; c < 64; c++)
-		if ((KEPT_CAPABILITIES >> c & 1) == 0 &&
-		    (rc = neg(prctl(PR_CAPBSET_DROP, c, 0UL, 0UL, 0UL))) < 0 &&
-		    rc != -EINVAL) /* a number that this kernel does not know */
+	/* What is executed later gets the bounding set.  Without SETPCAP, in a
+	 * container for instance, it stays as small as somebody made it. */
+	for (unsigned long c = 0; c < 64; c++) {
+		if ((KEPT_CAPABILITIES >> c & 1) != 0)
+			continue;
+		rc = neg(prctl(PR_CAPBSET_DROP, c, 0UL, 0UL, 0UL));
+		if (rc == -EPERM ||
+		    rc == -EINVAL) /* -EINVAL: the kernel knows no more */
+			break;
+		if (rc < 0)
 			return rc;
-	data[0].effective = data[0].permitted = (uint32_t)KEPT_CAPABILITIES;
+	}
+	if ((rc = neg((int)syscall(SYS_capget, &head, data))) < 0)
+		return rc;
+	data[0].permitted &= (uint32_t)KEPT_CAPABILITIES;
+	data[0].effective = data[0].permitted;
+	data[0].inheritable = 0;
+	data[1] = (struct __user_cap_data_struct){ 0 };
 	return neg((int)syscall(SYS_capset, &head, data));
 }
 

@@ -22,8 +22,10 @@ enum {
 
 static void log_lines(char *text)
 {
-	char *rest = text, *line;
+	char *rest = text, *line, *quote;
 
+	while ((quote = strchr(text, '"')) != NULL)
+		*quote = '\''; /* they stand between such quotes themselves */
 	while ((line = strsep(&rest, "\n")) != NULL)
 		if (*line != '\0')
 			log_error("event=configuration why=\"%s\"", line);
