@@ -36,7 +36,8 @@ static const char storage_line[] =
 static const char keybox_line[] = "0123456789abcdef0123456789abcdef\n";
 
 static struct pki pki;
-static struct pki_key root_key_stands_in;
+static struct pki_key root_key_stands_in, stray_key;
+static struct pki_cert stray; /* another manufacturer under the root */
 static struct signfiles files;
 static struct signstate *state;
 static uint8_t reply_buf[IPC_MESSAGE_MAX];
@@ -77,9 +78,15 @@ static int new_state(struct signstate **ret, char why[CHILD_WHY_SIZE])
 
 static int group_setup(void **unused)
 {
+	struct x509_values v;
+
 	(void)unused;
 	pki_init(&pki);
 	pki_make_key(1024, &root_key_stands_in);
+	pki_make_key(1024, &stray_key);
+	v = pki_values(&pki, &stray_key);
+	v.organization = "A rather longer name";
+	pki_manufacturer(&pki_profile, &v, pki.root, &stray);
 	return 0;
 }
 
@@ -442,6 +449,44 @@ static void N6_the_key_for_another_secret_set(void **unused)
 	assert_int_equal(a.u.wrapped.keybox.len, 0);
 }
 
+static void S4_a_fresh_nonce_for_each_key_at_rest(void **unused)
+{
+	struct ipc_message m = plan_of("default");
+	struct kept a = planned(&m), b = planned(&m);
+
+	(void)unused;
+	/* a byte of version, then the nonce */
+	assert_memory_not_equal(a.wrapped + 1, b.wrapped + 1, NONCE_LEN);
+}
+
+/* Whoever writes to the database could offer this for the issuer with a file. */
+static struct ipc_message load_over_file(void)
+{
+	static uint8_t wrapped[IPC_KEY_MAX];
+	struct out o = out_of(wrapped, sizeof(wrapped));
+	struct ipc_message m = { .type = IPC_ISSUER_LOAD };
+
+	assert_int_equal(wrap(state, "issuer file", 11, stray_key.pkcs8,
+			      stray_key.pkcs8_len, &o),
+			 0);
+	m.u.issuer_load.name = text_blob("file");
+	m.u.issuer_load.cert = blob(stray.der, stray.len);
+	m.u.issuer_load.wrapped = blob(wrapped, o.len);
+	return m;
+}
+
+static void S7_an_issuer_with_a_file_is_not_loaded_over(void **unused)
+{
+	struct ipc_message m = load_over_file(), a = ask(&m);
+	size_t len;
+
+	(void)unused;
+	assert_int_equal(a.type, IPC_ISSUER_IS);
+	assert_int_equal(a.u.issuer_is.cert.len, pki.manufacturer_cert.len);
+	(void)x509_issuer_cert(state->issuers[0].ready, &len);
+	assert_int_equal(len, pki.manufacturer_cert.len);
+}
+
 static struct ipc_message make_of(const char *name)
 {
 	struct ipc_message m = { .type = IPC_ISSUER_MAKE };
@@ -482,6 +527,7 @@ static void S4_a_manufacturer_certificate_is_made_once(void **unused)
 
 	/* a new registrar has to say what it knows of it */
 	signstate_forget_made(state);
+	assert_non_null(state->issuers[0].ready); /* its key is in a file */
 	m = plan_of("made");
 	assert_plan_refused(&m, FC_ESTATE, "issuer \"made\"");
 	m = (struct ipc_message){ .type = IPC_ISSUER_LOAD };
@@ -610,6 +656,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(S7_bad_files_are_named, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(S4_a_fresh_nonce_for_each_key_at_rest,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			S7_an_issuer_with_a_file_is_not_loaded_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(I4_only_the_registrars_messages, setup,
 						teardown),
 	};
