@@ -35,7 +35,8 @@ struct agent_keys {
 	 * when 0 is returned. ret: AGENT_HANDLE_MAX bytes. */
 	int (*import)(void *ctx, const uint8_t *pkcs8, size_t len, uint8_t *ret,
 		      size_t *ret_len);
-	/* This is the key in use: other imported ones may be erased. */
+	/* This is the key in use: other imported ones may be erased. Of no length, the
+	 * handle may be NULL. */
 	void (*keep)(void *ctx, const uint8_t *handle, size_t handle_len);
 };
 

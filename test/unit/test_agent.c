@@ -313,7 +313,8 @@ static void element_keep(void *ctx, const uint8_t *handle, size_t len)
 	for (int i = 0; i < 2; i++)
 		if (len != 2 || handle[1] != '1' + i)
 			element.used[i] = false;
-	memcpy(element.kept, handle, len);
+	if (len > 0)
+		memcpy(element.kept, handle, len);
 	element.kept_len = len;
 }
 
@@ -612,6 +613,7 @@ static void test_stray_datagrams(void **state)
 		agent_datagram(&world.agent, channel, &from, "\0\3\0\1x", 5);
 		agent_unreachable(&world.agent, channel);
 	}
+	world_power_off();
 	certify();
 	for (unsigned channel = 0; channel < 5; channel++)
 		agent_datagram(&world.agent, channel, &from, "\0\3\0\1x", 5);
