@@ -173,9 +173,9 @@ static int code_of(struct authcode *a, const struct auth_spec *spec,
 {
 	uint8_t digest[DIGEST_MAX];
 	const char *why;
-	bool ok;
+	bool valid = auth_spec_check(spec, &why) == 0, ok;
 
-	assert(auth_spec_check(spec, &why) == 0);
+	assert(valid);
 	ok = spec->hash == AUTH_HMAC_SHA256
 		     ? keyed_hash(a, secret, pieces, digest)
 		     : plain_hash(a, spec->hash, secret, pieces, digest);

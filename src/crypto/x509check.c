@@ -32,6 +32,16 @@ static enum device_error bad(struct check *c, enum device_error error, const cha
 	return error;
 }
 
+/* whose: "device certificate", …; fault: what is wrong with its dates. */
+static enum device_error bad_dates(struct check *c, enum device_error error,
+				   const char *whose, const char *fault)
+{
+	char what[80];
+
+	(void)snprintf(what, sizeof(what), "%s %s", whose, fault);
+	return bad(c, error, what);
+}
+
 static bool same_bytes(const struct x509_cert *a, const uint8_t *p, size_t len)
 {
 	return a->der_len == len && !memcmp(a->der, p, len);
@@ -256,17 +266,14 @@ static enum device_error check_manufacturer(struct check *c,
 					    const struct x509_bytes *der)
 {
 	const char *why;
-	char what[80];
 
 	if (der->len == 0)
 		return bad(c, DEVICE_EMFR_NAME, "no manufacturer certificate");
 	if (x509_cert_open(der->p, der->len, &c->manufacturer))
 		return bad(c, DEVICE_EMFR_NAME, "manufacturer certificate is not DER");
 	why = dates_fault(c, &c->manufacturer);
-	if (why) {
-		(void)snprintf(what, sizeof(what), "manufacturer certificate %s", why);
-		return bad(c, DEVICE_EMFR_NAME, what);
-	}
+	if (why)
+		return bad_dates(c, DEVICE_EMFR_NAME, "manufacturer certificate", why);
 	if (check_anchor(c))
 		return c->verdict->error;
 	if (!is_ca(&c->manufacturer))
@@ -297,7 +304,6 @@ static enum device_error check_certificate(struct check *c,
 					   const struct x509_bytes *der)
 {
 	const char *why;
-	char what[80];
 
 	if (x509_cert_open(der->p, der->len, &c->certificate))
 		return bad(c, DEVICE_ENO_CERT, "device certificate is not DER");
@@ -307,10 +313,8 @@ static enum device_error check_certificate(struct check *c,
 	c->verdict->not_before = c->certificate.not_before;
 	c->verdict->not_after = c->certificate.not_after;
 	why = dates_fault(c, &c->certificate);
-	if (why) {
-		(void)snprintf(what, sizeof(what), "device certificate %s", why);
-		return bad(c, DEVICE_ESIGNATURE, what);
-	}
+	if (why)
+		return bad_dates(c, DEVICE_ESIGNATURE, "device certificate", why);
 	if (!x509_cert_is_for(&c->certificate, &c->device->mac))
 		return bad(c, DEVICE_EMAC,
 			   "device certificate is for another MAC address");
