@@ -266,15 +266,3 @@ int store_brief_each(struct store *s, int (*fn)(void *ctx, const struct store_br
 	(void)sqlite3_reset(st);
 	return rc < 0 ? rc : 0;
 }
-
-int store_brief_size(struct store *s, uint64_t *ret_devices, uint64_t *ret_bytes)
-{
-	sqlite3_stmt *st = store_use(s, SQL_BRIEF_SIZE);
-	int rc = store_row(s, st);
-
-	if (rc < 0)
-		return rc;
-	*ret_devices = (uint64_t)sqlite3_column_int64(st, 0);
-	*ret_bytes = (uint64_t)sqlite3_column_int64(st, 1);
-	return 0;
-}

@@ -151,8 +151,6 @@ const char *const store_sql[SQL_COUNT] = {
 		"SELECT waiting, count(*) AS n FROM devices"
 		" WHERE waiting <> '' GROUP BY waiting ORDER BY n DESC LIMIT ?1",
 	[SQL_BRIEF] = "SELECT mac, type, class, serial, denied FROM devices",
-	[SQL_BRIEF_SIZE] =
-		"SELECT count(*), coalesce(sum(length(serial)), 0) FROM devices",
 	[SQL_KEY_OF_DEVICE] = "SELECT mac FROM devices WHERE public_key IS NOT NULL"
 			      " AND substr(public_key, -64, 16) = substr(?1, -64, 16)"
 			      " AND public_key = ?1 AND mac <> ?2 LIMIT 1",

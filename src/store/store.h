@@ -124,8 +124,6 @@ struct store_brief {
 };
 int store_brief_each(struct store *s, int (*fn)(void *ctx, const struct store_brief *b),
 		     void *ctx);
-/* Devices, and bytes of serial numbers in all. */
-int store_brief_size(struct store *s, uint64_t *ret_devices, uint64_t *ret_bytes);
 
 /* ---- certificates ----------------------------------------------------------- */
 

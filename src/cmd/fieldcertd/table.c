@@ -10,7 +10,10 @@
 #include "cmd/fieldcertd/registrar.h"
 #include "sys/log.h"
 
-enum { ROOM_MIN = 4096 }; /* devices that can be added before it must grow */
+enum {
+	ROOM_MIN = 4096, /* devices that can be added before it must grow */
+	SERIAL_ROOM = 24 /* bytes for a device's serial number */
+};
 
 struct build {
 	struct devtable t;
@@ -120,22 +123,25 @@ static int build(struct registrar *r, uint32_t capacity, size_t serial_bytes)
 	return 0;
 }
 
+/* Half as many again, and room for each to change its serial number; pages that
+ * nothing is written to are no memory. */
 int table_build(struct registrar *r)
 {
-	uint64_t devices = 0, bytes = 0, room;
-	int rc = store_brief_size(r->store, &devices, &bytes);
+	uint64_t by_state[DEVICE_STATE_COUNT], room = ROOM_MIN;
+	int rc = store_device_count(r->store, by_state);
 
+	for (int i = 0; i < DEVICE_STATE_COUNT && rc == 0; i++)
+		room += by_state[i] + by_state[i] / 2;
 	for (int tries = 0; rc == 0 && tries < 3; tries++) {
-		room = devices + devices / 2 + ROOM_MIN;
 		if (room > UINT32_MAX)
 			return FC_EFULL;
-		rc = build(r, (uint32_t)room, 2 * bytes + 16 * ROOM_MIN);
+		rc = build(r, (uint32_t)room, room * SERIAL_ROOM);
 		if (rc != FC_EFULL)
-			break;
-		devices *= 2; /* an unlucky distribution of addresses */
+			return rc;
+		room *= 2; /* long serial numbers, or unlucky addresses */
 		rc = 0;
 	}
-	return rc < 0 ? rc : (r->table.map ? 0 : FC_EFULL);
+	return rc < 0 ? rc : FC_EFULL;
 }
 
 int table_send(struct registrar *r, struct peer *p)
