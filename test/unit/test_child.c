@@ -333,7 +333,10 @@ static void test_a_bad_secret_fails_the_start_with_its_reason(void **state)
 	assert_int_equal(said(w, why), IPC_FAILED);
 	assert_string_equal(why, "one: a weak line");
 	assert_int_equal(w->starts, 1);
-	/* It is forgotten with the next state. */
+	/* It is forgotten with the next state, also when no START came between. */
+	tell_conf(w, GOOD);
+	tell_secret(w, "x");
+	assert_true(goes_on(w));
 	w->secret_rc = 0;
 	start_well(w);
 }

@@ -317,6 +317,7 @@ static const struct {
 	{ GOOD "class \"s\" { code-bits = 164 }",
 	  3,
 	  { "code-bits = 164", "write 160" } },
+	{ GOOD "class \"s\" { code-bits = 26 }", 3, { "code-bits = 26", "write 24" } },
 	{ GOOD "class \"s\" { code-bits = many }", 3, { "code-bits = many" } },
 	{ GOOD "class \"s\" { hash = md2 }", 3, { "OpenSSL no longer has MD2" } },
 	{ GOOD "class \"s\" { hash = crc32 }",

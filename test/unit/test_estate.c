@@ -228,7 +228,9 @@ static void test_load_opens_what_the_configuration_names(void **state)
 	/* The text that children parse again is the one that was checked. */
 	assert_int_equal(file_read_fd(e.text_fd, 10000, &text, &len), 0);
 	assert_string_equal((char *)text, FILES);
-	assert_true(write(e.text_fd, "x", 1) < 0 && ftruncate(e.text_fd, 0) < 0);
+	assert_true(pwrite(e.text_fd, "x", 1, 0) < 0);
+	assert_true(pwrite(e.text_fd, "x", 1, (off_t)len) < 0);
+	assert_true(ftruncate(e.text_fd, 0) < 0);
 	free(text);
 	estate_release(&e);
 }

@@ -365,8 +365,10 @@ enum { SOMEBODY = 60799 };
 
 static int becomes(void)
 {
+	const gid_t groups[] = { 4, 5 };
 	int death = 0;
 
+	STEP(setgroups(2, groups) == 0);
 	STEP(jail_no_core() == 0 &&
 	     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL) == 0);
 	STEP(jail_become(SOMEBODY, SOMEBODY + 1, dir_read) == 0);
