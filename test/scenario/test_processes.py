@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib import SERVER, run, until
+from lib import ROOT, SERVER, run, until
 
 
 def alive(pid):
@@ -133,3 +133,24 @@ def test_arguments():
                   ["--child", "king", "0", "1", "1", "user", "info", "plain"]):
         done = subprocess.run([SERVER, *wrong], stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
         assert done.returncode == 1
+
+
+def test_the_manuals_example_is_a_good_configuration(tmp_path):
+    """Only the files that it names are missing here."""
+    manual = (ROOT / "man/fieldcertd.conf.5").read_text()
+    example = manual[manual.index(".Sh EXAMPLES") :].split(".Bd -literal\n")[1].split(".Ed")[0]
+    conf = tmp_path / "fieldcertd.conf"
+    conf.write_text(example)
+    done = run(SERVER, "-t", "-c", conf, check=False)
+    assert done.returncode == 1
+    for line in done.stderr.splitlines():
+        assert not line.startswith(str(conf)), line
+        assert "No such file" in line, line
+
+
+def test_every_setting_is_in_the_manual():
+    manual = (ROOT / "man/fieldcertd.conf.5").read_text()
+    settings = set(re.findall(r'CONF_(?:ONE|LIST)\("([a-z-]+)"\)', (ROOT / "src/conf/conf.c").read_text()))
+    assert len(settings) > 40
+    explained = set(re.findall(r"[a-z-]+", " ".join(re.findall(r"^\.It Ic (.*)$", manual, re.M))))
+    assert settings - explained == set()
