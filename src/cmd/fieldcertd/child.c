@@ -93,12 +93,12 @@ static void start(struct child *c)
 {
 	bool first = !c->started;
 	char why[CHILD_WHY_SIZE] = "";
-	int rc = 0;
 
 	if (c->conf == NULL && c->why[0] == '\0')
 		remember(c, "start", FC_EPROTO, "no configuration came before it");
 	if (c->why[0] == '\0') {
-		rc = c->ops->start(c->ctx, c->conf, first, why);
+		int rc = c->ops->start(c->ctx, c->conf, first, why);
+
 		if (rc == 0)
 			c->conf = NULL; /* it is the role's now */
 		else
