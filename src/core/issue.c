@@ -43,14 +43,33 @@ static void append(struct issue *i, struct issue_job *job, enum issue_list list)
 	i->last[list] = slot;
 }
 
+static void put_first(struct issue *i, struct issue_job *job, enum issue_list list)
+{
+	uint32_t slot = slot_of(i, job);
+
+	job->list = (uint8_t)list;
+	job->prev = NONE;
+	job->next = i->first[list];
+	if (job->next == NONE)
+		i->last[list] = slot;
+	else
+		i->jobs[job->next].prev = slot;
+	i->first[list] = slot;
+}
+
 /* Away or not, a job counts as its signer's only while it is on that list. */
-static void move(struct issue *i, struct issue_job *job, enum issue_list list)
+static void take_off(struct issue *i, struct issue_job *job)
 {
 	if (job->list == ISSUE_LIST_AWAY) {
 		assert(i->busy[job->signer] > 0);
 		i->busy[job->signer]--;
 	}
 	unlink_job(i, job);
+}
+
+static void move(struct issue *i, struct issue_job *job, enum issue_list list)
+{
+	take_off(i, job);
 	append(i, job, list);
 	if (list == ISSUE_LIST_AWAY)
 		i->busy[job->signer]++;
@@ -146,7 +165,8 @@ void issue_signer_down(struct issue *i, uint16_t signer)
 		if (job->signer != signer)
 			continue;
 		job->tries++;
-		issue_again(i, job, back(job->state));
+		move(i, job, ISSUE_LIST_READY);
+		job->state = back(job->state);
 	}
 }
 
@@ -219,6 +239,11 @@ struct issue_job *issue_answered(struct issue *i, uint64_t number, uint16_t sign
 void issue_again(struct issue *i, struct issue_job *job, enum issue_state state)
 {
 	assert(is_need(state));
-	move(i, job, ISSUE_LIST_READY);
+	if (state == ISSUE_NEED_SIGN) {
+		take_off(i, job);
+		put_first(i, job, ISSUE_LIST_READY);
+	} else {
+		move(i, job, ISSUE_LIST_READY);
+	}
 	job->state = state;
 }

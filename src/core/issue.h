@@ -6,7 +6,8 @@
  * What must outlive a crash is in the database (the queue, and plans committed
  * before they are signed: S4); this is the work at hand, a job a device, in fixed
  * memory.  Jobs go to signers in the order in which they came, to the least busy
- * signer first.  A signer that ends gives its jobs back: they go to the next one,
+ * signer first; but a plan is signed before others are made, or after a power cut
+ * nobody would have a certificate until everybody's key was made.  A signer that ends gives its jobs back: they go to the next one,
  * and a job that was with ISSUE_TRIES_MAX signers when they ended is not sent
  * again by itself, since it may be what ended them.
  *
@@ -97,7 +98,7 @@ void issue_unpark(struct issue *i);
 
 /* Whose answer is this? NULL when it is not this signer's, or nobody waits. */
 struct issue_job *issue_answered(struct issue *i, uint64_t number, uint16_t signer);
-/* Its next step: ready in a NEED_ state. */
+/* Its next step: ready in a NEED_ state, NEED_SIGN before all others. */
 void issue_again(struct issue *i, struct issue_job *job, enum issue_state state);
 
 #endif

@@ -163,6 +163,31 @@ static void a_signer_that_ends_gives_its_jobs_back(void **state)
 	assert_int_equal(i.busy[0], 2);
 }
 
+static void s4_a_plan_is_signed_before_others_are_made(void **state)
+{
+	struct issue_job *one, *two;
+
+	(void)state;
+	one = add(1);
+	two = add(2);
+	(void)add(3);
+	(void)add(4);
+	issue_signer_up(&i, 0);
+	(void)send_next(1);
+	(void)send_next(2);
+	issue_again(&i, one, ISSUE_NEED_SIGN);
+	(void)send_next(1);
+	issue_again(&i, two, ISSUE_NEED_PLAN); /* from the start: behind the others */
+	(void)send_next(3);
+	(void)send_next(4);
+	(void)send_next(2);
+	issue_again(&i, two, ISSUE_NEED_SIGN); /* alone: first and last */
+	(void)send_next(2);
+	(void)add(5);
+	(void)send_next(5);
+	assert_int_equal(i.busy[0], 5);
+}
+
 static void jobs_of_other_signers_stay_where_they_are(void **state)
 {
 	struct issue_job *one = add(1), *two = add(2);
@@ -206,6 +231,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			the_least_busy_signer_is_next_and_none_gets_too_many, setup),
 		cmocka_unit_test_setup(a_signer_that_ends_gives_its_jobs_back, setup),
+		cmocka_unit_test_setup(s4_a_plan_is_signed_before_others_are_made,
+				       setup),
 		cmocka_unit_test_setup(jobs_of_other_signers_stay_where_they_are,
 				       setup),
 		cmocka_unit_test_setup(parked_jobs_wait_for_their_issuer, setup),
