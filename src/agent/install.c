@@ -293,6 +293,5 @@ struct enrol_input agent_judge(struct agent *a, size_t len)
 					     .not_after = v->not_after });
 out:
 	secret_wipe(v->pkcs8, sizeof(v->pkcs8));
-	secret_wipe(a->file, sizeof(a->file));
 	return in;
 }

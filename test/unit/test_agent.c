@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include "base/crc32.h"
 #include "crypto/privatekey.h"
 #include "device.h"
 
@@ -113,6 +114,20 @@ static void test_every_flipped_bit_is_noticed(void **state)
 	for (size_t len = 0; len < o.len; len++)
 		assert_true(agent_state_parse(buf, len, &s) < 0);
 	assert_int_equal(agent_state_parse(buf, o.len, &s), 0);
+}
+
+static void test_record_of_another_version(void **state)
+{
+	uint8_t buf[600];
+	struct out o = out_of(buf, sizeof(buf));
+	struct agent_state s;
+
+	(void)state;
+	agent_state_build(&o, &sample);
+	buf[4]++;
+	o.len -= 4;
+	out_u32(&o, crc32_of(buf, o.len));
+	assert_int_equal(agent_state_parse(o.buf, o.len, &s), FC_EUNKNOWN);
 }
 
 static void test_record_that_does_not_fit(void **state)
@@ -651,6 +666,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_record_comes_back),
 		cmocka_unit_test(test_every_flipped_bit_is_noticed),
+		cmocka_unit_test(test_record_of_another_version),
 		cmocka_unit_test(test_record_that_does_not_fit),
 		cmocka_unit_test_teardown(test_damaged_flash_counts_as_empty, stop),
 		cmocka_unit_test_teardown(test_flash_that_cannot_be_read, stop),
