@@ -211,8 +211,12 @@ MUTANTS = [
      "*ret_not_after = to > d->issuer_not_after ? d->issuer_not_after : to;",
      "*ret_not_after = to;"),
     ("a late answer of a signer taken for another job", "src/core/issue.c",
-     "\tjob->generation++; /* late answers are nobody's */\n",
-     ""),
+     "\tjob->signer = signer;\n\tjob->generation++;\n",
+     "\tjob->signer = signer;\n"),
+    ("fronts told before it is committed", "src/cmd/fieldcertd/registrar.c",
+     "\tif (r->turn_open && r->turn_rc == 0)\n\t\t(void)turn_check(r, store_commit",
+     "\tif (r->turn_rc == 0)\n\t\toutbox_flush(r);\n"
+     "\tif (r->turn_open && r->turn_rc == 0)\n\t\t(void)turn_check(r, store_commit"),
     ("commit of a turn left out", "src/cmd/fieldcertd/registrar.c",
      "\t\t(void)turn_check(r, store_commit(r->store));",
      "\t\t(void)turn_check(r, 0);"),
@@ -235,6 +239,26 @@ MUTANTS = [
     ("change of a device not told to the fronts", "src/cmd/shared/control.c",
      "\telse\n\t\ttell_changed(env, request);",
      "\telse if (rc > 0)\n\t\ttell_changed(env, request);"),
+    # ---- between processes (I4)
+    ("trailing bytes of a message passed over", "src/wire/codec.c",
+     "return cur_done(c) ? 0 : FC_EBAD;",
+     "return !c->dead ? 0 : FC_EBAD;"),
+    ("end of the device table not checked", "src/core/devtable.c",
+     "if (len > DEVTABLE_SERIAL_MAX || len > room - off - 1)",
+     "if (len > DEVTABLE_SERIAL_MAX)"),
+    ("control characters logged as they are", "src/base/escape.c",
+     "return c > 0x20 && c < 0x7f && c != '\"' && c != '\\\\';",
+     "return c < 0x7f && c != '\"' && c != '\\\\';"),
+    ("answer leaves from whatever address", "src/sys/udp.c",
+     "\t\tmemcpy(&info.ipi_spec_dst, local->ip + sizeof(mapped),\n"
+     "\t\t       sizeof(info.ipi_spec_dst));\n",
+     ""),
+    ("a child keeps the whole file system", "src/sys/jail.c",
+     "if (dir != NULL && ((rc = neg(chroot(dir))) < 0 ||",
+     "if (dir != NULL && ((rc = neg(chdir(dir))) < 0 ||"),
+    ("a child may gain privileges again", "src/sys/jail.c",
+     "return neg(prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL));",
+     "return 0;"),
 ]
 
 # Which tests are run first for a fault in a file, where it is not test_<its name>: all

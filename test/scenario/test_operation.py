@@ -90,20 +90,16 @@ def let_registrar(server, folder):
     os.chown(folder, owner.st_uid, owner.st_gid)
 
 
-@needs_root
-def test_full_database(make_server, tmp_path):
-    """On a tmpfs that is full: ERROR 1, a line in the log, no crash; with room again the
-    modem gets its file and nothing was issued twice."""
+@pytest.fixture
+def on_small_disk(make_server, tmp_path):
+    """A server whose database lies on a tmpfs of its own, and what fills and frees it."""
     server = make_server(start=False, add=False)
     small = tmp_path / "small"
     small.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=1536k,mode=0755", "none", small)
-    try:
-        server.configure(database=f'"{small}/fieldcert.db"')
-        let_registrar(server, small)
-        server.start()
-        server.add()
-        filler = small / "filler"
+    filler = small / "filler"
+
+    def fill():
         fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
         try:
             while True:
@@ -112,30 +108,61 @@ def test_full_database(make_server, tmp_path):
             assert error.errno == errno.ENOSPC
         finally:
             os.close(fd)
-        for _ in range(4):
-            with server.peer() as peer:
-                with pytest.raises(TftpError) as refused:
-                    peer.fetch(server.name())
-            assert refused.value.code == NOT_FOUND
-            time.sleep(0.3)
-        until(lambda: "full" in server.log().lower() or "no space" in server.log().lower(), 5, "why, in the log")
-        filler.unlink()
-        name, got = server.name(), []
 
-        def there():
-            with server.peer() as peer:
-                try:
-                    got.append(peer.fetch(name))
-                except TftpError as error:
-                    assert error.code == NOT_FOUND
-            return got
-
-        until(there, 20, "the file, once there is room", 0.5)
-        text = run("sqlite3", "-readonly", small / "fieldcert.db", "select count(*) from certificates").stdout
-        assert text.strip() == "1"
+    try:
+        server.configure(database=f'"{small}/fieldcert.db"')
+        let_registrar(server, small)
+        server.start()
+        server.add()
+        yield server, small / "fieldcert.db", fill, filler.unlink
     finally:
         server.stop()
         run("umount", "-l", small)
+
+
+def column(database, sql):
+    return run("sqlite3", "-readonly", database, sql).stdout.strip()
+
+
+@needs_root
+def test_full_database(on_small_disk):
+    """ERROR 1, a line in the log, no crash; with room again the modem gets its file and
+    nothing was issued twice."""
+    server, database, fill, free = on_small_disk
+    fill()
+    for _ in range(4):
+        with server.peer() as peer:
+            with pytest.raises(TftpError) as refused:
+                peer.fetch(server.name())
+        assert refused.value.code == NOT_FOUND
+        time.sleep(0.3)
+    until(lambda: "full" in server.log().lower() or "no space" in server.log().lower(), 5, "why, in the log")
+    free()
+    server.fetch(seconds=20)
+    assert column(database, "select count(*) from certificates") == "1"
+
+
+@needs_root
+@pytest.mark.fast
+def test_confirmation_is_answered_after_it_was_recorded(on_small_disk):
+    """S10: while it can't be committed there is no answer, so the modem says it again."""
+    server, database, fill, free = on_small_disk
+    server.fetch()
+    fill()
+    yy = request_code(server.secret("request"))
+    ok = rrq(confirm_name(server.secret("confirm"), yy))
+    with server.peer() as peer:
+        answer = peer.ask(ok, 2)
+        assert answer is None or answer[0] == 5, answer
+    assert column(database, "select state from devices") != "confirmed"
+    free()
+
+    def taken():
+        with server.peer() as peer:
+            return peer.ask(ok, 1) == (3, 1, b"")
+
+    until(taken, 10, "its answer")
+    assert column(database, "select state from devices") == "confirmed"
 
 
 @needs_root
