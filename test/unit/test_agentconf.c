@@ -86,41 +86,42 @@ static void test_defaults_are_those_of_the_source(void **state)
 	assert_false(conf->restart); /* A9 */
 }
 
+static const char every[] = "server = \"[2001:db8::1]:70\"\n"
+			    "source = \"2001:db8::2\"\n"
+			    "type = \"em\"\n"
+			    "mac = \"0010.4bab.cdef\"\n"
+			    "serial = \"J09H7CDEF\"\n"
+			    "flash = \"/nvram/f\"\n"
+			    "export = \"five\"\n"
+			    "key = \"k\"\n"
+			    "public-key = \"p\"\n"
+			    "roots = {\"a\", \"/b\"}\n"
+			    "manufacturer-names = {\"C=US, O=Example\", \"O=B\"}\n"
+			    "manufacturer-keys = {\"mk\"}\n"
+			    "hash = hmac-sha256\n"
+			    "code-bits = 128\n"
+			    "request-input = mac\n"
+			    "confirm-input = mac\n"
+			    "confirm = bound\n"
+			    "retry = {0.25}\n"
+			    "long-wait = 1.5\n"
+			    "announced-min = 2\n"
+			    "start-spread = 0\n"
+			    "examine = 60\n"
+			    "confirm-timeouts = {0.1, 0.2}\n"
+			    "jitter-percent = 0\n"
+			    "renew-before-days = 7\n"
+			    "blksize = 0\n"
+			    "windowsize = 0\n"
+			    "after-install = restart\n"
+			    "restart-command = {\"/sbin/reboot\", \"-f\"}\n"
+			    "secrets { kind = derived set = 9 request = \"r\"\n"
+			    "confirm = \"c\" keybox = \"x\" }\n";
+
 static void test_all_settings(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("server = \"[2001:db8::1]:70\"\n"
-			       "source = \"2001:db8::2\"\n"
-			       "type = \"em\"\n"
-			       "mac = \"0010.4bab.cdef\"\n"
-			       "serial = \"J09H7CDEF\"\n"
-			       "flash = \"/nvram/f\"\n"
-			       "export = \"five\"\n"
-			       "key = \"k\"\n"
-			       "public-key = \"p\"\n"
-			       "roots = {\"a\", \"/b\"}\n"
-			       "manufacturer-names = {\"C=US, O=Example\", \"O=B\"}\n"
-			       "manufacturer-keys = {\"mk\"}\n"
-			       "hash = hmac-sha256\n"
-			       "code-bits = 128\n"
-			       "request-input = mac\n"
-			       "confirm-input = mac\n"
-			       "confirm = bound\n"
-			       "retry = {0.25}\n"
-			       "long-wait = 1.5\n"
-			       "announced-min = 2\n"
-			       "start-spread = 0\n"
-			       "examine = 60\n"
-			       "confirm-timeouts = {0.1, 0.2}\n"
-			       "jitter-percent = 0\n"
-			       "renew-before-days = 7\n"
-			       "blksize = 0\n"
-			       "windowsize = 0\n"
-			       "after-install = restart\n"
-			       "restart-command = {\"/sbin/reboot\", \"-f\"}\n"
-			       "secrets { kind = derived set = 9 request = \"r\"\n"
-			       "confirm = \"c\" keybox = \"x\" }\n"),
-			 0);
+	assert_int_equal(parse(every), 0);
 	assert_string_equal(conf->server_host, "2001:db8::1");
 	assert_int_equal(conf->server_port, 70);
 	assert_string_equal(conf->source, "2001:db8::2");
@@ -137,6 +138,12 @@ static void test_all_settings(void **state)
 	assert_int_equal(conf->manufacturer_names.n, 2);
 	assert_string_equal(conf->manufacturer_names.v[0], "C=US, O=Example");
 	assert_int_equal(conf->manufacturer_keys.n, 1);
+}
+
+static void test_all_settings_of_codes_and_times(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(every), 0);
 	assert_string_equal(conf->hash, "hmac-sha256");
 	assert_int_equal(conf->hash_line, 13);
 	assert_int_equal(conf->code_bits, 128);
@@ -315,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_defaults_are_those_of_the_source, drop),
 		cmocka_unit_test_teardown(test_all_settings, drop),
+		cmocka_unit_test_teardown(test_all_settings_of_codes_and_times, drop),
 		cmocka_unit_test_teardown(test_what_is_wrong_is_named, drop),
 		cmocka_unit_test_teardown(test_what_is_missing_is_named, drop),
 		cmocka_unit_test_teardown(test_secrets_section, drop),
