@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/errors.h"
 #include "store/internal.h"
@@ -261,6 +262,17 @@ static int lock_set(int fd, short type)
 	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
+/* The file is there, and nobody like us can write to it: a database that can be
+ * read, and says -EROFS to each change. */
+static bool is_read_only(const char *path, int open_errno)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 &&
+	       (open_errno == EROFS ||
+		(open_errno == EACCES && st.st_uid == geteuid()));
+}
+
 static int lock_take(const char *path, int *ret_fd)
 {
 	char lock[PATH_MAX], who[STORE_HOLDER_SIZE];
@@ -270,7 +282,7 @@ static int lock_take(const char *path, int *ret_fd)
 		return rc;
 	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
-		return -errno;
+		return is_read_only(path, errno) ? 0 : -errno;
 	if ((rc = lock_set(fd, F_WRLCK)) < 0) {
 		(void)close(fd);
 		return rc;
@@ -372,7 +384,10 @@ static int prepare_write(struct store *s)
 		return rc;
 	/* Readers without write permission need WAL and its index to be there. */
 	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-	return schema_make(s);
+	/* Full or read-only: what is in it can still be read. store_open asks for
+	 * the schema next. */
+	rc = schema_make(s);
+	return rc == -EROFS || rc == -ENOSPC || rc == -EIO ? 0 : rc;
 }
 
 /* An empty file is an empty database. Made by us, so that others cannot read it
@@ -382,7 +397,7 @@ static int create(const char *path)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd < 0)
-		return -errno;
+		return is_read_only(path, errno) ? 0 : -errno;
 	(void)close(fd);
 	return 0;
 }

@@ -29,8 +29,9 @@ enum store_mode { STORE_READ, STORE_WRITE };
  *
  * STORE_WRITE creates the file and the schema where there is none, and holds
  * a lock on "<real path>.lock" until store_close: -EBUSY when another has it (see
- * store_lock_holder).  Its directory must exist.  STORE_READ of a file without a
- * schema is FC_EABSENT.  Both refuse a schema that is newer than this program:
+ * store_lock_holder).  Its directory must exist.  A database that is there but can't
+ * be written opens all the same; each change then fails.  STORE_READ of a file without
+ * a schema is FC_EABSENT.  Both refuse a schema that is newer than this program:
  * FC_EUNKNOWN. */
 int store_open(const char *path, enum store_mode mode, struct store **ret);
 void store_close(struct store *s);

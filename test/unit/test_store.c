@@ -762,6 +762,54 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	assert_int_equal(store_commit(s), 0);
 }
 
+/* Root may write to anything: another user tries. 0, or the line that failed. */
+static int use_read_only(void)
+{
+	struct store_device d = row(2);
+	struct mac one = device(1);
+
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+		return __LINE__;
+	if (store_open(path, STORE_WRITE, &s) < 0)
+		return __LINE__;
+	if (store_device_get(s, &one, &d) < 0 || strcmp(d.serial, "SN1") != 0)
+		return __LINE__;
+	if (store_begin(s) < 0 || store_device_deny(s, &one, true) != -EROFS ||
+	    strlen(store_error(s)) == 0)
+		return __LINE__;
+	store_rollback(s);
+	store_close(s);
+	return 0;
+}
+
+static void a_read_only_database_opens_and_says_so_at_each_change(void **state)
+{
+	static const char *const files[] = { "t.db", "t.db-wal", "t.db-shm",
+					     "t.db.lock", "" };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	add(1);
+	store_close(s);
+	s = NULL;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		const char *file = scratch_path(&scratch, files[i]);
+
+		if (geteuid() == 0)
+			assert_int_equal(chown(file, 65534, 65534), 0);
+		assert_int_equal(chmod(file, files[i][0] ? 0400 : 0500), 0);
+	}
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(use_read_only() & 0xff);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(chmod(scratch_path(&scratch, ""), 0700), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -790,6 +838,7 @@ int main(void)
 		T(values_nobody_wrote_are_an_error_not_a_crash),
 		T(s4_what_was_committed_survives_a_kill_and_nothing_else),
 		T(a_full_disk_is_told_and_got_over),
+		T(a_read_only_database_opens_and_says_so_at_each_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
