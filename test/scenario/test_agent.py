@@ -232,52 +232,52 @@ def offsets(data):
 
 CASES = {
     # name: (number, settings, file)
-    "02 another modem's certificate": (2, {}, lambda m: m.file(device="device_other_mac")),
-    "02 a MAC that differs in one digit": (2, {}, lambda m: m.file(device="device_lower_mac_off_by_one")),
-    "03 key is not the stored one": (
+    "error 02 another modem's certificate": (2, {}, lambda m: m.file(device="device_other_mac")),
+    "error 02 a MAC that differs in one digit": (2, {}, lambda m: m.file(device="device_lower_mac_off_by_one")),
+    "error 03 key is not the stored one": (
         3, {"key": "device"}, lambda m: m.file(device="device_other_key", key=None)),
-    "04 no pair": (4, {}, lambda m: m.file(key="device2")),
-    "05 device certificate's CRC": (5, {}, lambda m: broken_crc(m.file(), offsets(m.file())[1])),
-    "05 manufacturer certificate's CRC": (5, {}, lambda m: broken_crc(m.file(), 0)),
-    "05 a byte of the certificate": (5, {}, lambda m: flip(m.file(), 900 + 300)),
-    "05 truncated": (5, {}, lambda m: m.file()[:-7]),
-    "05 truncated in a header": (5, {}, lambda m: m.file() + b"\0\3\0"),
-    "05 a length past the end": (5, {}, lambda m: m.file() + struct.pack(">HH", 3, 9000) + bytes(10)),
-    "05 trailing bytes": (5, {}, lambda m: m.file() + b"\0"),
-    "06 private key's CRC": (6, {}, lambda m: broken_crc(*(lambda f: (f, offsets(f)[2]))(m.file()))),
-    "07 no device certificate": (7, {}, lambda m: m.file(device=None)),
-    "07 empty file": (7, {}, lambda m: b""),
-    "07 device certificate is no DER": (7, {}, lambda m: tlv(1, m.der("mfr")) + tlv(2, b"\x30\x03abc")),
-    "07 bytes behind the certificate": (
+    "error 04 no pair": (4, {}, lambda m: m.file(key="device2")),
+    "error 05 device certificate's CRC": (5, {}, lambda m: broken_crc(m.file(), offsets(m.file())[1])),
+    "error 05 manufacturer certificate's CRC": (5, {}, lambda m: broken_crc(m.file(), 0)),
+    "error 05 a byte of the certificate": (5, {}, lambda m: flip(m.file(), 900 + 300)),
+    "error 05 truncated": (5, {}, lambda m: m.file()[:-7]),
+    "error 05 truncated in a header": (5, {}, lambda m: m.file() + b"\0\3\0"),
+    "error 05 a length past the end": (5, {}, lambda m: m.file() + struct.pack(">HH", 3, 9000) + bytes(10)),
+    "error 05 trailing bytes": (5, {}, lambda m: m.file() + b"\0"),
+    "error 06 private key's CRC": (6, {}, lambda m: broken_crc(*(lambda f: (f, offsets(f)[2]))(m.file()))),
+    "error 07 no device certificate": (7, {}, lambda m: m.file(device=None)),
+    "error 07 empty file": (7, {}, lambda m: b""),
+    "error 07 device certificate is no DER": (7, {}, lambda m: tlv(1, m.der("mfr")) + tlv(2, b"\x30\x03abc")),
+    "error 07 bytes behind the certificate": (
         7, {}, lambda m: tlv(1, m.der("mfr")) + tlv(2, m.der("device") + b"\0") + tlv(3, m.key_value())),
-    "08 unknown type": (8, {}, lambda m: m.file() + tlv(7, b"x")),
-    "08 before 07": (8, {}, lambda m: tlv(1, m.der("mfr")) + tlv(0x7FFF, b"x")),
-    "08 twice the same": (8, {}, lambda m: m.file() + tlv(2, m.der("device"))),
-    "08 over 16 KiB": (8, {}, lambda m: m.file() + tlv(0x9000, bytes(16 * 1024))),
-    "09 device certificate's signature": (9, {}, lambda m: m.file(device="device_forged")),
-    "09 manufacturer certificate's signature": (9, {}, lambda m: m.file(mfr="mfr_forged")),
-    "09 device certificate has run out": (9, {}, lambda m: m.file(device="device_expired")),
-    "09 device certificate is not valid yet": (9, {}, lambda m: m.file(device="device_future")),
-    "10 issuer is not the manufacturer": (10, {}, lambda m: m.file(device="device_other_issuer")),
-    "10 issuer is not a root held": (10, {}, lambda m: m.file(mfr="mfr_of_other_root")),
-    "12 inner CRC": (
+    "error 08 unknown type": (8, {}, lambda m: m.file() + tlv(7, b"x")),
+    "error 08 before 07": (8, {}, lambda m: tlv(1, m.der("mfr")) + tlv(0x7FFF, b"x")),
+    "error 08 twice the same": (8, {}, lambda m: m.file() + tlv(2, m.der("device"))),
+    "error 08 over 16 KiB": (8, {}, lambda m: m.file() + tlv(0x9000, bytes(16 * 1024))),
+    "error 09 device certificate's signature": (9, {}, lambda m: m.file(device="device_forged")),
+    "error 09 manufacturer certificate's signature": (9, {}, lambda m: m.file(mfr="mfr_forged")),
+    "error 09 device certificate has run out": (9, {}, lambda m: m.file(device="device_expired")),
+    "error 09 device certificate is not valid yet": (9, {}, lambda m: m.file(device="device_future")),
+    "error 10 issuer is not the manufacturer": (10, {}, lambda m: m.file(device="device_other_issuer")),
+    "error 10 issuer is not a root held": (10, {}, lambda m: m.file(mfr="mfr_of_other_root")),
+    "error 12 inner CRC": (
         12, {}, lambda m: m.file(key=None) + tlv(3, m.key_value(inner_crc=0x12345678))),
-    "12 sealed for another MAC": (12, {}, lambda m: m.file(key=None) + tlv(3, m.key_value(mac=mac_of(9)))),
-    "12 sealed for another serial number": (
+    "error 12 sealed for another MAC": (12, {}, lambda m: m.file(key=None) + tlv(3, m.key_value(mac=mac_of(9)))),
+    "error 12 sealed for another serial number": (
         12, {}, lambda m: m.file(key=None) + tlv(3, m.key_value(serial="OTHER"))),
-    "12 tag": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), -1))),
-    "12 ciphertext": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), 400))),
-    "12 nonce": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), 5))),
-    "12 set is part of what the tag covers": (
+    "error 12 tag": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), -1))),
+    "error 12 ciphertext": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), 400))),
+    "error 12 nonce": (12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), 5))),
+    "error 12 set is part of what the tag covers": (
         12, {}, lambda m: m.file(key=None) + tlv(3, flip(m.key_value(), 1))),
-    "13 name is not a predetermined one": (
+    "error 13 name is not a predetermined one": (
         13, {"manufacturer_names": '{"C=US, O=Nobody, CN=Nobody"}'}, lambda m: m.file()),
-    "13 no manufacturer certificate": (13, {}, lambda m: m.file(mfr=None)),
-    "13 manufacturer certificate is no DER": (
+    "error 13 no manufacturer certificate": (13, {}, lambda m: m.file(mfr=None)),
+    "error 13 manufacturer certificate is no DER": (
         13, {}, lambda m: tlv(1, b"\x30\x82\xff\xff") + tlv(2, m.der("device")) + tlv(3, m.key_value())),
-    "13 manufacturer certificate has run out": (13, {}, lambda m: m.file(mfr="mfr_expired")),
-    "13 manufacturer certificate is not valid yet": (13, {}, lambda m: m.file(mfr="mfr_future")),
-    "14 manufacturer key is not a stored one": (14, {"manufacturer_keys": "stranger"}, lambda m: m.file()),
+    "error 13 manufacturer certificate has run out": (13, {}, lambda m: m.file(mfr="mfr_expired")),
+    "error 13 manufacturer certificate is not valid yet": (13, {}, lambda m: m.file(mfr="mfr_future")),
+    "error 14 manufacturer key is not a stored one": (14, {"manufacturer_keys": "stranger"}, lambda m: m.file()),
 }
 
 
@@ -383,7 +383,7 @@ def test_rollback_is_refused(material, modem):
         until(lambda: m.holds(material.der("device_newer")), 15, "the newer one")
 
 
-@pytest.mark.parametrize("case", ["02 another modem's certificate", "05 truncated", "04 no pair"])
+@pytest.mark.parametrize("case", ["error 02 another modem's certificate", "error 05 truncated", "error 04 no pair"])
 def test_error_leaves_the_installed_certificate(material, modem, case):
     """A7: whatever fails, the old state stays, whole."""
     with Rogue(b"") as rogue:

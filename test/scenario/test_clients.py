@@ -116,7 +116,7 @@ def test_chain_by_openssl_and_gnutls(served, tmp_path):
 
 
 def test_names_by_openssl_dgst(served):
-    """N3, N4: what `fieldcertctl name` prints is what openssl dgst computes."""
+    """N2, N3: what `fieldcertctl name` prints is what openssl dgst computes."""
     printed = served.ctl("name", MAC).stdout.strip()
     assert printed == served.name()
     secret = served.secret("request")
@@ -125,6 +125,6 @@ def test_names_by_openssl_dgst(served):
 
 
 def test_reader_of_the_database(served):
-    """The very query of the README, with sqlite3's own command."""
+    """S8: the internal database; the very query of the README, with sqlite3's command."""
     out = run("sqlite3", "-readonly", served.dir / "fieldcert.db", "select mac, state, epoch from devices").stdout
     assert out.strip() == f"{MAC}|delivered|1"
