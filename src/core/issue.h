@@ -7,9 +7,10 @@
  * before they are signed: S4); this is the work at hand, a job a device, in fixed
  * memory.  Jobs go to signers in the order in which they came, to the least busy
  * signer first; but a plan is signed before others are made, or after a power cut
- * nobody would have a certificate until everybody's key was made.  A signer that ends gives its jobs back: they go to the next one,
- * and a job that was with ISSUE_TRIES_MAX signers when they ended is not sent
- * again by itself, since it may be what ended them.
+ * nobody would have a certificate until everybody's key was made.  A signer that
+ * ends gives its jobs back: they go to the next one, and a job that was with
+ * ISSUE_TRIES_MAX signers when they ended is not sent again by itself, since it may
+ * be what ended them.
  *
  * No clock, allocation or I/O: the caller brings memory, sends what issue_next
  * says, and commits what must be committed before. */
@@ -41,12 +42,12 @@ enum issue_state {
 struct issue_job {
 	struct mac mac;
 	enum issue_state state;
-	uint8_t set;     /* secret set that the key object is for */
-	uint8_t tries;   /* signers that ended with it */
-	uint8_t replans; /* the caller's count */
-	uint16_t signer; /* PLANNING, SIGNING, WRAPPING */
-	uint32_t epoch;  /* the caller's */
-	int64_t cert;    /* the plan's number in the database; the caller's */
+	uint8_t set;        /* secret set that the key object is for */
+	uint8_t tries;      /* signers that ended with it */
+	uint8_t replans;    /* the caller's count */
+	uint16_t signer;    /* PLANNING, SIGNING, WRAPPING */
+	uint32_t epoch;     /* the caller's */
+	int64_t cert;       /* the plan's number in the database; the caller's */
 	uint8_t serial[16]; /* what was asked for with PLAN; the caller's, too */
 	int64_t not_before, not_after;
 	/* private */

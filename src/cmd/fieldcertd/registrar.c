@@ -95,18 +95,19 @@ static int take_event(void *ctx, const struct store_event *e)
 	return 1;
 }
 
-void turn_event_once(struct registrar *r, const struct mac *mac, const char *kind,
+bool turn_event_once(struct registrar *r, const struct mac *mac, const char *kind,
 		     uint32_t number, const char *peer, int64_t since)
 {
 	struct store_event last = { .id = 0 };
 
 	if (!turn_begin(r) ||
 	    turn_check(r, store_event_each(r->store, mac, 1, take_event, &last)) < 0)
-		return;
+		return false;
 	if (last.id != 0 && strcmp(last.kind, kind) == 0 && last.number == number &&
 	    strcmp(last.peer, peer) == 0 && last.time >= since)
-		return;
+		return false;
 	turn_event(r, mac, kind, number, peer);
+	return true;
 }
 
 void turn_audit(struct registrar *r, const char *what)

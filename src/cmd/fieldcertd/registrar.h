@@ -257,8 +257,9 @@ int turn_check(struct registrar *r, int rc);
 /* An event of a device in this turn. */
 void turn_event(struct registrar *r, const struct mac *mac, const char *kind,
 		uint32_t number, const char *peer);
-/* The same, but not if it is the device's last event already, since `since`. */
-void turn_event_once(struct registrar *r, const struct mac *mac, const char *kind,
+/* The same, but not if it is the device's last event already, since `since`: false.
+ * What can be replayed costs one row and one line, not one each time. */
+bool turn_event_once(struct registrar *r, const struct mac *mac, const char *kind,
 		     uint32_t number, const char *peer, int64_t since);
 void turn_audit(struct registrar *r, const char *what);
 /* One line for the log, at level info, when it has become true. */

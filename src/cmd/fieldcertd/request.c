@@ -252,9 +252,9 @@ static void confirm(struct registrar *r, const struct ipc_confirm *m)
 	(void)mac_text(&m->mac, text);
 	if (!policy_confirm_counts(m->bound != 0, d.epoch, d.file_epoch,
 				   d.delivered_epoch)) {
-		turn_event_once(r, &m->mac, "early-confirm", d.epoch, peer,
-				d.served_at);
-		turn_say(r, "event=early-confirm mac=%s peer=%s", text, peer);
+		if (turn_event_once(r, &m->mac, "early-confirm", d.epoch, peer,
+				    d.served_at))
+			turn_say(r, "event=early-confirm mac=%s peer=%s", text, peer);
 		return;
 	}
 	if (d.delivered_epoch != d.epoch)
@@ -281,9 +281,9 @@ static void report(struct registrar *r, const struct ipc_report *m)
 	(void)turn_check(r, store_device_error(r->store, &m->mac, m->number));
 	if (d.file_epoch == d.epoch)
 		set_state(r, &d, DEVICE_FAILED, "");
-	turn_event_once(r, &m->mac, "error", m->number, peer, d.served_at);
-	turn_say(r, "event=error-report mac=%s peer=%s error=\"%s\"",
-		 mac_text(&m->mac, text), peer, device_error_text(m->number));
+	if (turn_event_once(r, &m->mac, "error", m->number, peer, d.served_at))
+		turn_say(r, "event=error-report mac=%s peer=%s error=\"%s\"",
+			 mac_text(&m->mac, text), peer, device_error_text(m->number));
 }
 
 void request_late(struct registrar *r)
