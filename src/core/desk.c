@@ -3,31 +3,7 @@
 #include <assert.h>
 #include <string.h>
 #include "base/errors.h"
-
-enum slot_state {
-	SLOT_FREE,
-	SLOT_DIGEST, /* a confirmation that waits for DIGEST_IS */
-	SLOT_WAIT,   /* for ANSWER */
-	SLOT_XFER
-};
-
-struct desk_slot {
-	uint8_t key[DESK_KEY_LEN];
-	uint8_t digest[IPC_DIGEST_LEN];
-	struct desk_way way; /* tid: where its datagrams come from and leave */
-	enum slot_state state;
-	uint32_t generation, next_free;
-	uint64_t fingerprint; /* of the request's bytes */
-	struct name name;
-	struct tftp_options options;
-	bool octet;
-	bool file;   /* SLOT_XFER: of a file, not of an empty answer */
-	bool in_mac; /* the newest transfer of a file to this MAC */
-	uint32_t epoch;
-	uint64_t since;    /* ms */
-	uint64_t deadline; /* ms; SLOT_DIGEST and SLOT_WAIT */
-	struct xfer xfer;
-};
+#include "core/deskslot.h"
 
 static const char *const counter_names[DESK_COUNTERS] = {
 	[DESK_DATAGRAMS] = "datagrams",
@@ -82,182 +58,24 @@ void desk_count(struct desk *d, enum desk_counter c)
 	d->counters[c]++;
 }
 
-/* ---- slots ------------------------------------------------------------- */
-
-static const void *key_at(const void *ctx, uint32_t slot)
-{
-	const struct desk *d = ctx;
-
-	return d->slots[slot].key;
-}
-
-static const void *mac_at(const void *ctx, uint32_t slot)
-{
-	const struct desk *d = ctx;
-
-	return d->slots[slot].name.mac.b;
-}
-
-static uint32_t cells_for(uint32_t n_slots)
-{
-	uint32_t n = 2;
-
-	while (n < n_slots * 2)
-		n *= 2;
-	return n;
-}
-
-/* One region: payload (first: whole pages), slots, and the indexes. */
-struct layout {
-	size_t slots, heap, place, by_key, by_mac, end;
-};
-
-static size_t take(size_t *at, size_t n, size_t size)
-{
-	size_t here = (*at + 15) & ~(size_t)15;
-
-	*at = here + n * size;
-	return here;
-}
-
-static struct layout layout_of(uint32_t n)
-{
-	size_t at = (size_t)n * DESK_PAYLOAD_MAX, cells = cells_for(n);
-	struct layout l;
-
-	l.slots = take(&at, n, sizeof(struct desk_slot));
-	l.heap = take(&at, n, sizeof(struct timerheap_entry));
-	l.place = take(&at, n, sizeof(uint32_t));
-	l.by_key = take(&at, cells, sizeof(uint32_t));
-	l.by_mac = take(&at, cells, sizeof(uint32_t));
-	l.end = at;
-	return l;
-}
-
 size_t desk_size(uint32_t n_slots)
 {
-	return layout_of(n_slots).end;
+	return deskslot_size(n_slots);
 }
 
 void desk_init(struct desk *d, void *memory, const struct desk_setup *setup)
 {
-	uint32_t n = setup->n_slots;
-	struct layout l = layout_of(n);
-	uint8_t *m = memory;
-
-	assert(n >= 1);
-	assert(n <= DESK_SLOTS_MAX);
-
 	memset(d, 0, sizeof(*d));
-	d->payload = m;
-	d->slots = (void *)(m + l.slots);
-	d->n_slots = n;
 	d->n_tids = setup->n_tids;
 	d->secret = setup->secret;
 	d->limits = setup->limits;
 	d->stray_left = DESK_STRAY_PER_S;
-	timerheap_init(&d->timers, (void *)(m + l.heap), (void *)(m + l.place), n);
-	hashtable_init(&d->by_key, (void *)(m + l.by_key), cells_for(n), DESK_KEY_LEN,
-		       &d->secret, key_at, d);
-	hashtable_init(&d->by_mac, (void *)(m + l.by_mac), cells_for(n), MAC_LEN,
-		       &d->secret, mac_at, d);
-	for (uint32_t i = 0; i < n; i++)
-		d->slots[i].next_free = i + 1 < n ? i + 1 : DESK_NO_SLOT;
+	deskslot_init(d, memory, setup->n_slots);
 }
 
 void desk_limit(struct desk *d, const struct desk_limits *limits)
 {
 	d->limits = *limits;
-}
-
-static void key_build(const struct desk_way *w, uint8_t ret[DESK_KEY_LEN])
-{
-	struct out o = out_of(ret, DESK_KEY_LEN);
-
-	out_bytes(&o, w->peer.ip, sizeof(w->peer.ip));
-	out_u16(&o, w->peer.port);
-	out_u32(&o, w->peer.scope);
-	out_bytes(&o, w->local.ip, sizeof(w->local.ip));
-	out_u16(&o, w->listener);
-	assert(!o.full);
-}
-
-static uint32_t slot_find(const struct desk *d, const struct desk_way *w)
-{
-	uint8_t key[DESK_KEY_LEN];
-
-	key_build(w, key);
-	return hashtable_find(&d->by_key, key);
-}
-
-static void slot_arm(struct desk *d, uint32_t i)
-{
-	const struct desk_slot *s = &d->slots[i];
-
-	timerheap_set(&d->timers, i,
-		      s->state == SLOT_XFER ? s->xfer.deadline : s->deadline);
-}
-
-static void slot_forget_mac(struct desk *d, uint32_t i)
-{
-	if (d->slots[i].in_mac)
-		hashtable_remove(&d->by_mac, i);
-	d->slots[i].in_mac = false;
-}
-
-static void slot_free(struct desk *d, uint32_t i)
-{
-	struct desk_slot *s = &d->slots[i];
-	uint32_t generation = s->generation + 1;
-
-	slot_forget_mac(d, i);
-	hashtable_remove(&d->by_key, i);
-	timerheap_set(&d->timers, i, TIMER_NONE);
-	if (s->state == SLOT_DIGEST)
-		d->n_digests--;
-	memset(s, 0, sizeof(*s));
-	s->generation = generation;
-	s->next_free = d->free;
-	d->free = i;
-	d->n_busy--;
-}
-
-/* A slot for the request in t, or DESK_NO_SLOT. */
-static uint32_t slot_take(struct desk *d, const struct desk_todo *t, uint64_t now)
-{
-	uint32_t i = d->free;
-	struct desk_slot *s;
-
-	if (i == DESK_NO_SLOT)
-		return i;
-	s = &d->slots[i];
-	d->free = s->next_free;
-	d->n_busy++;
-	key_build(&t->way, s->key);
-	s->way = t->way;
-	s->fingerprint = t->fingerprint;
-	s->name = t->name;
-	s->options = t->options;
-	s->octet = t->octet;
-	s->since = now;
-	hashtable_insert(&d->by_key, i);
-	return i;
-}
-
-static uint64_t slot_ref(const struct desk *d, uint32_t i)
-{
-	return (uint64_t)d->slots[i].generation << 32 | i;
-}
-
-/* The slot that this ref means, if it still does and waits in this state. */
-static uint32_t slot_of_ref(const struct desk *d, uint64_t ref, enum slot_state state)
-{
-	uint32_t i = (uint32_t)ref;
-
-	return i < d->n_slots && d->slots[i].generation == ref >> 32 &&
-			       d->slots[i].state == state
-		       ? i
-		       : DESK_NO_SLOT;
 }
 
 /* ---- what to do ---------------------------------------------------------- */
@@ -339,7 +157,7 @@ static void end_slot(struct desk *d, struct desk_todo *t, uint32_t i,
 {
 	const struct desk_slot *s = &d->slots[i];
 
-	if (s->state == SLOT_XFER && s->file) {
+	if (s->state == DESKSLOT_XFER && s->file) {
 		t->end = (struct desk_end){
 			.why = why,
 			.mac = s->name.mac,
@@ -354,9 +172,9 @@ static void end_slot(struct desk *d, struct desk_todo *t, uint32_t i,
 		if (why == DESK_END_DELIVERED || why == DESK_END_CONFIRMED)
 			d->counters[DESK_FILES_DELIVERED]++;
 	}
-	if (s->state == SLOT_XFER)
+	if (s->state == DESKSLOT_XFER)
 		d->counters[DESK_RESENT] += s->xfer.resent;
-	slot_free(d, i);
+	deskslot_free(d, i);
 }
 
 /* ---- datagrams ------------------------------------------------------------ */
@@ -367,7 +185,7 @@ static void on_request(struct desk *d, const void *p, size_t len, uint64_t now,
 	struct tftp_request r;
 	int rc = tftp_parse_request(p, len, &r);
 
-	t->slot = slot_find(d, &t->way);
+	t->slot = deskslot_find(d, &t->way);
 	if (rc == FC_EUNKNOWN) {
 		refuse(d, t, DESK_BAD_MODE, TFTP_EBADOP, "Unknown_Mode");
 		return;
@@ -390,8 +208,9 @@ static void on_request(struct desk *d, const void *p, size_t len, uint64_t now,
 		struct desk_slot *s = &d->slots[t->slot];
 
 		remark(d, t, DESK_REPEATED);
-		if (s->state == SLOT_XFER && xfer_again(&s->xfer, now) == XFER_SEND) {
-			slot_arm(d, t->slot);
+		if (s->state == DESKSLOT_XFER &&
+		    xfer_again(&s->xfer, now) == XFER_SEND) {
+			deskslot_arm(d, t->slot);
 			send_slot(d, t, t->slot);
 		}
 		return;
@@ -408,9 +227,9 @@ static void on_request(struct desk *d, const void *p, size_t len, uint64_t now,
 /* The transfer that this datagram belongs to, by both ends' TIDs. */
 static uint32_t transfer_of(const struct desk *d, const struct desk_way *w)
 {
-	uint32_t i = slot_find(d, w);
+	uint32_t i = deskslot_find(d, w);
 
-	return i != DESK_NO_SLOT && d->slots[i].state == SLOT_XFER &&
+	return i != DESK_NO_SLOT && d->slots[i].state == DESKSLOT_XFER &&
 			       d->slots[i].way.tid == w->tid
 		       ? i
 		       : DESK_NO_SLOT;
@@ -428,7 +247,7 @@ static void on_ack(struct desk *d, uint32_t i, const void *p, size_t len, uint64
 	}
 	switch (xfer_ack(&s->xfer, block, now)) {
 	case XFER_SEND:
-		slot_arm(d, i);
+		deskslot_arm(d, i);
 		send_slot(d, t, i);
 		break;
 	case XFER_DONE:
@@ -465,20 +284,18 @@ static void on_transfer(struct desk *d, int opcode, const void *p, size_t len,
 {
 	uint32_t i = transfer_of(d, &t->way);
 
-	if (i == DESK_NO_SLOT && opcode == TFTP_ERROR)
+	if (i != DESK_NO_SLOT && !truncated && opcode == TFTP_ACK)
+		on_ack(d, i, p, len, now, t);
+	else if (i != DESK_NO_SLOT && !truncated && opcode == TFTP_ERROR)
+		on_error(d, i, p, len, now, t);
+	else if (i != DESK_NO_SLOT || opcode == TFTP_ERROR)
 		remark(d, t, DESK_IGNORED);
-	else if (i == DESK_NO_SLOT && opcode < 0)
+	else if (opcode < 0)
 		refuse_stray(d, t, DESK_BAD_OPCODE, TFTP_EBADOP,
 			     "Illegal_TFTP_Operation", now);
-	else if (i == DESK_NO_SLOT)
+	else
 		refuse_stray(d, t, DESK_STRAY, TFTP_EBADTID, "Unknown_Transfer_ID",
 			     now);
-	else if (truncated || (opcode != TFTP_ACK && opcode != TFTP_ERROR))
-		remark(d, t, DESK_IGNORED);
-	else if (opcode == TFTP_ACK)
-		on_ack(d, i, p, len, now, t);
-	else
-		on_error(d, i, p, len, now, t);
 }
 
 void desk_datagram(struct desk *d, const struct desk_way *way, const void *p,
@@ -501,7 +318,7 @@ void desk_datagram(struct desk *d, const struct desk_way *way, const void *p,
 	t->raw_name = (const char *)p + 2;
 	t->raw_name_len = len - 2;
 	if (truncated) {
-		t->slot = slot_find(d, way);
+		t->slot = deskslot_find(d, way);
 		refuse(d, t, DESK_BAD_REQUEST, TFTP_EBADOP, "Request_Too_Long");
 		return;
 	}
@@ -513,24 +330,24 @@ void desk_datagram(struct desk *d, const struct desk_way *way, const void *p,
 /* The last ACK of a file may be lost, and then the confirmation tells. */
 static void end_confirmed(struct desk *d, struct desk_todo *t, uint64_t now)
 {
-	uint32_t i = hashtable_find(&d->by_mac, t->name.mac.b);
+	uint32_t i = deskslot_of_mac(d, &t->name.mac);
 
-	if (i == HASH_NONE || !xfer_all_sent(&d->slots[i].xfer))
+	if (i == DESK_NO_SLOT || !xfer_all_sent(&d->slots[i].xfer))
 		return;
 	end_slot(d, t, i, DESK_END_CONFIRMED, now);
 	if (t->slot == i)
 		t->slot = DESK_NO_SLOT;
 }
 
-static void wait_for(struct desk *d, struct desk_todo *t, enum slot_state state,
+static void wait_for(struct desk *d, struct desk_todo *t, enum deskslot_state state,
 		     uint64_t now)
 {
 	struct desk_slot *s = &d->slots[t->slot];
 
 	s->state = state;
 	s->deadline = now + DESK_ANSWER_MS;
-	t->ref = slot_ref(d, t->slot);
-	slot_arm(d, t->slot);
+	t->ref = deskslot_ref(d, t->slot);
+	deskslot_arm(d, t->slot);
 }
 
 static void open_transfer(struct desk *d, uint32_t i, size_t len, uint64_t now)
@@ -544,11 +361,11 @@ static void open_transfer(struct desk *d, uint32_t i, size_t len, uint64_t now)
 		options.has_tsize = false;
 	if (d->n_tids > 0)
 		s->way.tid = (uint16_t)(siphash24(&d->secret, s->key, 18) % d->n_tids);
-	xfer_open(&s->xfer, d->payload + (size_t)i * DESK_PAYLOAD_MAX, len,
-		  s->file ? &options : NULL, &d->limits.xfer, now);
-	s->state = SLOT_XFER;
+	xfer_open(&s->xfer, deskslot_payload(d, i), len, s->file ? &options : NULL,
+		  &d->limits.xfer, now);
+	s->state = DESKSLOT_XFER;
 	s->since = now;
-	slot_arm(d, i);
+	deskslot_arm(d, i);
 }
 
 /* Room for the request in t, in place of what its peer had before. */
@@ -558,21 +375,25 @@ static bool seat(struct desk *d, struct desk_todo *t, uint64_t now)
 		d->counters[DESK_REPLACED]++;
 		end_slot(d, t, t->slot, DESK_END_REPLACED, now);
 	}
-	t->slot = slot_take(d, t, now);
+	t->slot = deskslot_take(d, t, now);
 	if (t->slot != DESK_NO_SLOT)
 		return true;
 	remark(d, t, DESK_TABLE_FULL);
 	return false;
 }
 
+/* Of a transfer to this device all has been sent, only the last ACK is missing. */
+static bool as_good_as_over(const struct desk_slot *s, const struct mac *mac)
+{
+	return s->in_mac && mac_equal(&s->name.mac, mac) && xfer_all_sent(&s->xfer);
+}
+
 /* Nothing is proven yet: this takes no more than its share of slots, and ends no
  * transfer but its own device's that is as good as over. */
 static void judge_later(struct desk *d, struct desk_todo *t, uint64_t now)
 {
-	const struct desk_slot *s = t->slot != DESK_NO_SLOT ? &d->slots[t->slot] : NULL;
-
-	if (s && !(s->in_mac && mac_equal(&s->name.mac, &t->name.mac) &&
-		   xfer_all_sent(&s->xfer))) {
+	if (t->slot != DESK_NO_SLOT &&
+	    !as_good_as_over(&d->slots[t->slot], &t->name.mac)) {
 		d->counters[DESK_UNANSWERED]++;
 		return;
 	}
@@ -584,7 +405,7 @@ static void judge_later(struct desk *d, struct desk_todo *t, uint64_t now)
 		return;
 	d->n_digests++;
 	t->act = DESK_DIGEST;
-	wait_for(d, t, SLOT_DIGEST, now);
+	wait_for(d, t, DESKSLOT_DIGEST, now);
 }
 
 static void count_right(struct desk *d, enum name_kind kind)
@@ -613,7 +434,7 @@ static void judged_right(struct desk *d, struct desk_todo *t, bool noted, uint64
 	t->act = t->name.kind == NAME_REQUEST   ? DESK_ASK
 		 : t->name.kind == NAME_CONFIRM ? DESK_CONFIRM
 						: DESK_REPORT;
-	wait_for(d, t, SLOT_WAIT, now);
+	wait_for(d, t, DESKSLOT_WAIT, now);
 }
 
 static enum desk_counter counter_of(enum desk_judgement j)
@@ -654,7 +475,7 @@ void desk_judge(struct desk *d, struct desk_todo *t, enum desk_judgement j, uint
 		return;
 	}
 	if (second) {
-		slot_free(d, t->slot);
+		deskslot_free(d, t->slot);
 		t->slot = DESK_NO_SLOT;
 	}
 	if (j != DESK_CANNOT_JUDGE) {
@@ -693,7 +514,7 @@ static void end_with_error(struct desk *d, struct desk_todo *t, uint32_t i,
 {
 	t->way = d->slots[i].way;
 	t->name = d->slots[i].name;
-	slot_free(d, i);
+	deskslot_free(d, i);
 	reply(d, t, code, text);
 }
 
@@ -701,9 +522,8 @@ static void answer_file(struct desk *d, struct desk_todo *t, uint32_t i,
 			const struct ipc_answer *a, uint64_t now)
 {
 	struct desk_slot *s = &d->slots[i];
-	uint8_t *payload = d->payload + (size_t)i * DESK_PAYLOAD_MAX;
+	uint8_t *payload = deskslot_payload(d, i);
 	size_t len = a->file.len;
-	uint32_t old;
 
 	if (s->octet) {
 		memcpy(payload, a->file.p, len);
@@ -713,11 +533,7 @@ static void answer_file(struct desk *d, struct desk_todo *t, uint32_t i,
 	}
 	s->file = true;
 	s->epoch = a->epoch;
-	old = hashtable_find(&d->by_mac, s->name.mac.b);
-	if (old != HASH_NONE)
-		slot_forget_mac(d, old);
-	hashtable_insert(&d->by_mac, i);
-	s->in_mac = true;
+	deskslot_index_mac(d, i);
 	d->counters[DESK_FILES_STARTED]++;
 	open_transfer(d, i, len, now);
 	send_slot(d, t, i);
@@ -726,7 +542,7 @@ static void answer_file(struct desk *d, struct desk_todo *t, uint32_t i,
 void desk_answer(struct desk *d, const struct ipc_answer *a, uint64_t now,
 		 struct desk_todo *t)
 {
-	uint32_t i = slot_of_ref(d, a->ref, SLOT_WAIT);
+	uint32_t i = deskslot_of_ref(d, a->ref, DESKSLOT_WAIT);
 	bool ask;
 
 	todo_clear(t);
@@ -754,13 +570,11 @@ void desk_answer(struct desk *d, const struct ipc_answer *a, uint64_t now,
 	}
 }
 
-void desk_digest(struct desk *d, const struct ipc_digest_is *a, uint64_t now,
-		 struct desk_todo *t)
+void desk_digest(struct desk *d, const struct ipc_digest_is *a, struct desk_todo *t)
 {
-	uint32_t i = slot_of_ref(d, a->ref, SLOT_DIGEST);
+	uint32_t i = deskslot_of_ref(d, a->ref, DESKSLOT_DIGEST);
 	struct desk_slot *s;
 
-	(void)now;
 	todo_clear(t);
 	if (i == DESK_NO_SLOT) {
 		d->counters[DESK_REGISTRAR_STALE]++;
@@ -794,7 +608,7 @@ static void expire_transfer(struct desk *d, uint32_t i, uint64_t now,
 
 	switch (xfer_tick(&s->xfer, now)) {
 	case XFER_SEND:
-		slot_arm(d, i);
+		deskslot_arm(d, i);
 		send_slot(d, t, i);
 		break;
 	case XFER_GIVE_UP:
@@ -816,7 +630,7 @@ bool desk_expire(struct desk *d, uint64_t now, struct desk_todo *t)
 	todo_clear(t);
 	if (!timerheap_first(&d->timers, &deadline, &i) || deadline > now)
 		return false;
-	if (d->slots[i].state == SLOT_XFER) {
+	if (d->slots[i].state == DESKSLOT_XFER) {
 		expire_transfer(d, i, now, t);
 		return true;
 	}
@@ -826,7 +640,7 @@ bool desk_expire(struct desk *d, uint64_t now, struct desk_todo *t)
 	} else {
 		t->way = d->slots[i].way;
 		t->name = d->slots[i].name;
-		slot_free(d, i);
+		deskslot_free(d, i);
 	}
 	return true;
 }
@@ -835,7 +649,7 @@ bool desk_packet(struct desk *d, uint32_t slot, struct out *o)
 {
 	struct desk_slot *s = &d->slots[slot];
 
-	if (s->state != SLOT_XFER || !xfer_packet(&s->xfer, o))
+	if (s->state != DESKSLOT_XFER || !xfer_packet(&s->xfer, o))
 		return false;
 	d->counters[DESK_SENT]++;
 	return true;

@@ -161,7 +161,7 @@ struct desk_end {
 	size_t text_len;
 };
 
-#define DESK_NO_SLOT UINT32_MAX
+#define DESK_NO_SLOT HASH_NONE /* what its indexes say, too */
 
 struct desk_todo {
 	enum desk_act act;
@@ -235,8 +235,7 @@ void desk_judge(struct desk *d, struct desk_todo *t, enum desk_judgement j, uint
 
 void desk_answer(struct desk *d, const struct ipc_answer *a, uint64_t now,
 		 struct desk_todo *ret);
-void desk_digest(struct desk *d, const struct ipc_digest_is *a, uint64_t now,
-		 struct desk_todo *ret);
+void desk_digest(struct desk *d, const struct ipc_digest_is *a, struct desk_todo *ret);
 
 /* What is due first, or TIMER_NONE; and doing it: false when nothing is due. */
 uint64_t desk_deadline(const struct desk *d);

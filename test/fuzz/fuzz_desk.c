@@ -85,7 +85,7 @@ static void digest(struct play *p, struct cur *c)
 	uint8_t which = cur_u8(c);
 	struct ipc_digest_is is = { .ref = p->refs[which % 8], .found = which >> 7 };
 
-	desk_digest(&p->desk, &is, p->now, &p->t);
+	desk_digest(&p->desk, &is, &p->t);
 	if (p->t.act == DESK_AUTHENTICATE)
 		desk_judge(&p->desk, &p->t, which & 64 ? DESK_RIGHT : DESK_CODE_WRONG,
 			   1, p->now);

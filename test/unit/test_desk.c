@@ -793,7 +793,7 @@ static void N4_bound_confirmation(void **state)
 	datagram(w, DESK_TEXT(RRQ OK OCTET));
 	assert_int_equal(w->t.act, DESK_NOTHING);
 
-	desk_digest(&w->desk, &is, w->now, &w->t);
+	desk_digest(&w->desk, &is, &w->t);
 	assert_int_equal(w->t.act, DESK_AUTHENTICATE);
 	assert_memory_equal(w->t.digest, is.digest, sizeof(is.digest));
 	assert_int_equal(w->t.name.code.b[0], 1);
@@ -803,7 +803,7 @@ static void N4_bound_confirmation(void **state)
 	answer(w, w->t.ref, IPC_VERDICT_NOTED, NULL, 0);
 	expect_data(w, 1, NULL, 0);
 
-	desk_digest(&w->desk, &is, w->now, &w->t);
+	desk_digest(&w->desk, &is, &w->t);
 	assert_int_equal(w->t.act, DESK_NOTHING);
 }
 
@@ -817,7 +817,7 @@ static void N4_bound_and_wrong(void **state)
 		datagram(w, DESK_TEXT(RRQ OK OCTET));
 		judge(w, DESK_WANTS_DIGEST);
 		is.ref = w->t.ref;
-		desk_digest(&w->desk, &is, w->now, &w->t);
+		desk_digest(&w->desk, &is, &w->t);
 		assert_int_equal(w->t.digest_missing, !found);
 		judge(w, DESK_CODE_WRONG);
 		expect_error(w, TFTP_EACCESS, "Authentication_Failed");

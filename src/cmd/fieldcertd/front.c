@@ -484,7 +484,7 @@ static int on_registrar_message(struct front *f, size_t len, int fd, uint64_t no
 	if (m.type == IPC_ANSWER)
 		desk_answer(&f->desk, &m.u.answer, now, &t);
 	else if (m.type == IPC_DIGEST_IS)
-		desk_digest(&f->desk, &m.u.digest_is, now, &t);
+		desk_digest(&f->desk, &m.u.digest_is, &t);
 	else
 		return FC_EPROTO;
 	carry_out(f, &t, now);
