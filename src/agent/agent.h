@@ -3,7 +3,7 @@
  *
  * It joins the machines (core/enrol, core/fetch), the formats (wire) and the checks
  * (crypto) and needs nothing else: no socket, file, thread or clock of its own, no
- * allocation but OpenSSL's.  The caller owns struct agent (some 100 KB, best static),
+ * allocation but OpenSSL's.  The caller owns struct agent (some 80 KB, best static),
  * and from one thread
  *
  *	agent_start();

@@ -57,7 +57,7 @@ struct program {
 	enum exit_status exit_status;
 };
 
-static struct program program; /* some 150 KB */
+static struct program program; /* some 100 KB */
 
 /* ----------------------------------------------------------------------- platform */
 
