@@ -111,7 +111,7 @@ def test_server_is_kept_in_flash(modem, material):
         assert agent(m, "--once", "--server", f"{second.host}:{second.port}").returncode == CONFIRMED
         assert not first.names
         assert agent(m, "--once", "--reset").returncode == CONFIRMED, "still the other"
-        assert not first.names
+        assert not first.names and len(second.asked()) == 2
         assert agent(m, "--once", "--server", "default", "--reset").returncode == NOT_FOUND
         assert first.asked()
         assert agent(m, "--once", "--server", "nowhere").returncode == USAGE

@@ -344,8 +344,10 @@ static int apply_options(struct program *p)
 			return FC_ECONF;
 		rc = agent_set_server(&p->agent, &server);
 	}
-	if (rc == 0 && p->options.reset)
+	if (rc == 0 && p->options.reset) {
+		p->ended = false; /* what was found good is forgotten */
 		rc = agent_forget(&p->agent);
+	}
 	return rc;
 }
 
