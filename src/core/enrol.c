@@ -82,6 +82,13 @@ static uint64_t spread(const struct enrol *e, uint64_t base, uint32_t dice)
 	       base % 100 * e->cfg.jitter_percent * (dice >> 8) / (1u << 24) / 100;
 }
 
+static uint64_t within(uint64_t wish, uint64_t least, uint64_t most)
+{
+	uint64_t v = wish < least ? least : wish;
+
+	return v < most ? v : most;
+}
+
 static void enter(struct enrol *e, enum enrol_state s, uint64_t deadline)
 {
 	e->state = s;
@@ -102,17 +109,12 @@ static enum enrol_action wait(struct enrol *e, uint64_t now, uint32_t dice)
 {
 	uint64_t base = e->cfg.long_wait_ms;
 
-	if (e->long_wait) {
+	if (e->long_wait)
 		e->failures = 0;
-	} else {
+	else if (e->announced_ms > 0)
+		base = within(e->announced_ms, e->cfg.announced_min_ms, base);
+	else
 		base = e->cfg.retry_ms[e->failures - 1];
-		if (e->announced_ms > 0)
-			base = e->announced_ms < e->cfg.announced_min_ms
-				       ? e->cfg.announced_min_ms
-				       : e->announced_ms;
-		if (base > e->cfg.long_wait_ms)
-			base = e->cfg.long_wait_ms;
-	}
 	enter(e, ENROL_WAIT, now + spread(e, base, dice));
 	return ENROL_DO_NOTHING;
 }

@@ -111,6 +111,19 @@ static void test_schedule(void **state)
 	assert_int_equal(e.attempts, 9);
 }
 
+/* All waits are the operator's: also a series longer than the long wait */
+static void test_retry_longer_than_the_long_wait(void **state)
+{
+	struct enrol_config c = config;
+
+	(void)state;
+	c.long_wait_ms = MINUTE;
+	start_with(&c, ENROL_ABSENT);
+	assert_int_equal(pass(0), ENROL_DO_REQUEST);
+	assert_int_equal(happen(ENROL_FAILED), ENROL_DO_NOTHING);
+	assert_int_equal(pass(10 * MINUTE), ENROL_DO_REQUEST);
+}
+
 /* A4: ERROR 2 */
 static void test_rejected(void **state)
 {
@@ -350,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_good_certificate_rests),
 		cmocka_unit_test(test_rest_ends_at_the_renewal),
 		cmocka_unit_test(test_schedule),
+		cmocka_unit_test(test_retry_longer_than_the_long_wait),
 		cmocka_unit_test(test_rejected),
 		cmocka_unit_test(test_announced_wait),
 		cmocka_unit_test(test_invalid_file),
