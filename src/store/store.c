@@ -219,9 +219,27 @@ int column_fixed(struct store *s, sqlite3_stmt *st, int i, uint8_t *ret, size_t 
 
 /* ---- transactions --------------------------------------------------------- */
 
+/* What is written to a file that has no name any more ends with this process, and
+ * certificates cost a fee each. */
+static int still_there(struct store *s)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+		    SQLITE_OK ||
+	    !moved)
+		return 0;
+	(void)snprintf(s->error, sizeof(s->error),
+		       "its file was removed or replaced: put it back, or restart "
+		       "fieldcertd to go on with what is there now");
+	return FC_ESTORE;
+}
+
 int store_begin(struct store *s)
 {
-	return store_run(s, store_use(s, SQL_BEGIN));
+	int rc = still_there(s);
+
+	return rc < 0 ? rc : store_run(s, store_use(s, SQL_BEGIN));
 }
 
 int store_commit(struct store *s)

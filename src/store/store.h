@@ -43,6 +43,8 @@ int store_lock_holder(const char *path, char ret[STORE_HOLDER_SIZE]);
 
 const char *store_error(const struct store *s);
 
+/* FC_ESTORE also when the file was removed, or another is in its place: until it is
+ * back nothing is written. */
 int store_begin(struct store *s);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);

@@ -214,6 +214,24 @@ def test_database_locked_by_another_program(server):
     assert server.certificates() == 1
 
 
+def test_database_taken_away(server):
+    """No certificate is made, and none lost, in a file that has no name any more."""
+    path = (server.dir / "fieldcert.db").resolve()
+    away = path.with_name("away.db")
+    path.rename(away)
+    for _ in range(3):
+        with server.peer() as peer:
+            assert peer.ask(rrq(server.name()))[:2] == (5, NOT_FOUND)
+        time.sleep(0.3)
+    refused = server.ctl("device", "deny", MAC, check=False)
+    assert refused.returncode != 0 and "removed or replaced" in refused.stderr
+    assert server.log().count("event=database-failed") == 1
+    assert "removed or replaced" in server.log()
+    away.rename(path)
+    server.fetch(seconds=20)
+    assert server.certificates() == 1
+
+
 def test_clock_set_back(make_server):
     """What stands in the database seems to come from the future: nothing breaks, and the
     next certificate is made all the same."""

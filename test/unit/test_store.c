@@ -762,6 +762,30 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	assert_int_equal(store_commit(s), 0);
 }
 
+static void nothing_is_written_to_a_file_without_its_name(void **state)
+{
+	char away[160];
+	FILE *f;
+
+	(void)state;
+	add(1);
+	(void)snprintf(away, sizeof(away), "%s.away", path);
+	assert_int_equal(rename(path, away), 0);
+	assert_int_equal(store_begin(s), FC_ESTORE);
+	assert_non_null(strstr(store_error(s), "removed or replaced"));
+	store_rollback(s);
+	f = fopen(path, "w"); /* another file of that name is not it */
+	assert_non_null(f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(store_begin(s), FC_ESTORE);
+	store_rollback(s);
+	assert_int_equal(rename(away, path), 0);
+	assert_int_equal(store_begin(s), 0);
+	add(2);
+	assert_int_equal(store_commit(s), 0);
+	assert_string_equal(get(2).serial, "SN2");
+}
+
 /* Root may write to anything: another user tries. 0, or the line that failed. */
 static int use_read_only(void)
 {
@@ -838,6 +862,7 @@ int main(void)
 		T(values_nobody_wrote_are_an_error_not_a_crash),
 		T(s4_what_was_committed_survives_a_kill_and_nothing_else),
 		T(a_full_disk_is_told_and_got_over),
+		T(nothing_is_written_to_a_file_without_its_name),
 		T(a_read_only_database_opens_and_says_so_at_each_change),
 	};
 
