@@ -71,6 +71,9 @@ def test_hostile_text_is_shown_escaped(empty):
     done = empty.ctl("device", "add", MAC, "--serial", serial, check=False)
     out = empty.ctl("device", "list").stdout + empty.ctl("device", "list", "--json").stdout + done.stderr
     assert "\x1b" not in out
+    for argv in (["device", "add", "\x1b[31m"], ["file", "show", "/\x1b[31m"], ["\x1b[31m"]):
+        done = empty.ctl(*argv, check=False)
+        assert done.returncode != 0 and "\x1b" not in done.stderr and "\\x1b" in done.stderr
 
 
 def test_import(empty, tmp_path):

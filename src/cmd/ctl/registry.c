@@ -254,9 +254,10 @@ static int64_t exchange(struct ctl *c, struct registry *r, size_t len)
 		n = recv(r->fd, r->reply, sizeof(r->reply), 0);
 	if (n > 0)
 		return n;
-	if (n == 0)
-		(void)ctl_fail("%s: fieldcertd closed the control socket; are you "
-			       "root, or the user who runs it?",
+	if (n == 0 || errno == EPIPE || errno == ECONNRESET)
+		(void)ctl_fail("%s: fieldcertd closed the control socket: it ended, or "
+			       "too many others are connected, or you are neither root "
+			       "nor the user who runs it; its log says which",
 			       c->conf->control);
 	else if (errno == EAGAIN)
 		(void)ctl_fail("%s: no answer from fieldcertd within %d seconds",

@@ -12,13 +12,27 @@
 #include "cmd/ctl/ctl.h"
 #include "sys/file.h"
 
+enum { TEXT_MAX = 2 * PATH_MAX };
+
 static void say(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
+/* Words of the command line and of files may be in it: nothing for a terminal to
+ * obey gets through. Names of files in UTF-8 do. */
 static void say(const char *fmt, va_list ap)
 {
+	char text[TEXT_MAX];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+
 	(void)fflush(stdout);
 	(void)fputs("fieldcertctl: ", stderr);
-	(void)vfprintf(stderr, fmt, ap);
+	for (int i = 0; i < n && text[i]; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x20 || c == 0x7f)
+			(void)fprintf(stderr, "\\x%02x", c);
+		else
+			(void)fputc(c, stderr);
+	}
 	(void)fputc('\n', stderr);
 }
 
