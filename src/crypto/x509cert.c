@@ -7,6 +7,35 @@
 #include "crypto/der.h"
 #include "crypto/x509time.h"
 
+/* Version 1 is left out in DER; 2 and 3 are written as 1 and 2. */
+static unsigned take_version(struct cur *tbs)
+{
+	struct cur outer, version;
+
+	if (cur_left(tbs) == 0 || tbs->buf[tbs->pos] != DER_CONTEXT_0_CONSTRUCTED)
+		return 1;
+	outer = der_take(tbs, DER_CONTEXT_0_CONSTRUCTED);
+	version = der_take(&outer, DER_INTEGER);
+	if (!cur_done(&outer) || version.len != 1 || version.buf[0] < 1 ||
+	    version.buf[0] > 2) {
+		tbs->dead = true;
+		return 0;
+	}
+	return version.buf[0] + 1U;
+}
+
+/* Behind the key: unique identifiers since version 2, extensions since version 3. */
+static void take_rest(struct cur *tbs, unsigned version)
+{
+	while (cur_left(tbs) > 0) {
+		uint8_t tag = tbs->buf[tbs->pos];
+
+		(void)der_take(tbs, tag);
+		if (version < (tag == DER_CONTEXT_3_CONSTRUCTED ? 3 : 2))
+			tbs->dead = true;
+	}
+}
+
 /* Where serial number and key are: RFC 5280, 4.1. */
 static int locate(struct x509_cert *c)
 {
@@ -14,15 +43,15 @@ static int locate(struct x509_cert *c)
 	struct cur cert = der_take(&whole, DER_SEQUENCE);
 	struct cur tbs = der_take(&cert, DER_SEQUENCE);
 	struct cur serial, spki;
+	unsigned version = take_version(&tbs);
 
-	if (cur_left(&tbs) && tbs.buf[tbs.pos] == DER_CONTEXT_0_CONSTRUCTED)
-		(void)der_take(&tbs, DER_CONTEXT_0_CONSTRUCTED);
 	serial = der_take(&tbs, DER_INTEGER);
 	(void)der_take(&tbs, DER_SEQUENCE); /* signature */
 	(void)der_take(&tbs, DER_SEQUENCE); /* issuer */
 	(void)der_take(&tbs, DER_SEQUENCE); /* validity */
 	(void)der_take(&tbs, DER_SEQUENCE); /* subject */
 	spki = der_whole(&tbs, DER_SEQUENCE);
+	take_rest(&tbs, version);
 	if (tbs.dead)
 		return FC_EBAD;
 	c->serial = serial.buf;

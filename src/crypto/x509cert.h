@@ -23,8 +23,8 @@ struct x509_cert {
 	int64_t not_before, not_after;
 };
 
-/* FC_EBAD: not one whole certificate in strict DER with RFC 5280's dates.  ret->x
- * is NULL then, so that x509_cert_close is safe either way. */
+/* FC_EBAD: not one whole certificate in strict DER with RFC 5280's dates and
+ * versions.  ret->x is NULL then, so that x509_cert_close is safe either way. */
 int x509_cert_open(const void *der, size_t len, struct x509_cert *ret);
 void x509_cert_close(struct x509_cert *c);
 

@@ -95,6 +95,12 @@ static bool is_ca(const struct x509_cert *cert)
 	return X509_check_ca(cert->x) == 1;
 }
 
+/* RFC 5280, 4.2: what must be understood and is not. */
+static bool asks_too_much(const struct x509_cert *cert)
+{
+	return X509_get_extension_flags(cert->x) & EXFLAG_CRITICAL;
+}
+
 /* ---- who may have signed a manufacturer certificate ----------------------------- */
 
 enum anchor {
@@ -164,7 +170,8 @@ static void take_link(struct check *c, const struct certfile_part *part)
 	a = try_roots(c, &c->link);
 	if (a != ANCHOR_GOOD && c->trust->manufacturer.len)
 		a = better(a, try_held(c, &c->link, &c->trust->manufacturer));
-	if (a != ANCHOR_GOOD || !is_ca(&c->link) || dates_fault(c, &c->link))
+	if (a != ANCHOR_GOOD || !is_ca(&c->link) || asks_too_much(&c->link) ||
+	    dates_fault(c, &c->link))
 		x509_cert_close(&c->link);
 }
 
@@ -279,6 +286,10 @@ static enum device_error check_manufacturer(struct check *c,
 	if (!is_ca(&c->manufacturer))
 		return bad(c, DEVICE_EMFR_NAME,
 			   "manufacturer certificate is not a CA's");
+	if (asks_too_much(&c->manufacturer))
+		return bad(c, DEVICE_EMFR_NAME,
+			   "manufacturer certificate has a critical extension that is "
+			   "not known");
 	if (!name_is_known(c))
 		return bad(c, DEVICE_EMFR_NAME,
 			   "manufacturer's subject is not a predetermined name");
@@ -310,6 +321,10 @@ static enum device_error check_certificate(struct check *c,
 	if (X509_get_extension_flags(c->certificate.x) & EXFLAG_INVALID)
 		return bad(c, DEVICE_ENO_CERT,
 			   "device certificate's extensions cannot be read");
+	if (asks_too_much(&c->certificate))
+		return bad(c, DEVICE_ENO_CERT,
+			   "device certificate has a critical extension that is not "
+			   "known");
 	c->verdict->not_before = c->certificate.not_before;
 	c->verdict->not_after = c->certificate.not_after;
 	why = dates_fault(c, &c->certificate);

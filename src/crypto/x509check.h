@@ -60,6 +60,9 @@ struct x509_verdict {
 
 /* What SPEC section 6 leaves open:
  *   04	no key in the file, and the device has none stored either;
+ *   07, 13	a critical extension that is not understood (RFC 5280, 4.2), in the
+ *	device's or the manufacturer's certificate; a version that X.509 has not,
+ *	or extensions in one that has none;
  *   09	a device certificate that may sign certificates, or whose signature is by a
  *	digest older than SHA-1 (a manufacturer's likewise);
  *   10	the root that the manufacturer certificate names is held but out of date;

@@ -413,6 +413,87 @@ static void break_extension(X509 *x)
 	ASN1_OCTET_STRING_free(junk);
 }
 
+/* An extension of nobody's, 1.3.6.1.4.1.99999.1. */
+static void unknown_extension(X509 *x, int critical)
+{
+	ASN1_OBJECT *type = OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1);
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *e;
+
+	assert_int_equal(ASN1_OCTET_STRING_set(value, (const uint8_t *)"\5", 2), 1);
+	e = X509_EXTENSION_create_by_OBJ(NULL, type, critical, value);
+	assert_int_equal(X509_add_ext(x, e, -1), 1);
+	X509_EXTENSION_free(e);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(type);
+}
+
+static void unknown_critical(X509 *x)
+{
+	unknown_extension(x, 1);
+}
+
+static void unknown_harmless(X509 *x)
+{
+	unknown_extension(x, 0);
+}
+
+static void errors_07_and_13_a_critical_extension_that_is_not_known(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.certificate =
+		altered(&good, unknown_harmless, pki.manufacturer->key, EVP_sha256());
+	assert_int_equal(check(&s), DEVICE_OK);
+	s.certificate =
+		altered(&good, unknown_critical, pki.manufacturer->key, EVP_sha256());
+	assert_error(&s, DEVICE_ENO_CERT, "critical");
+	s.certificate = good;
+	s.manufacturer = altered(&pki.manufacturer_cert, unknown_critical,
+				 pki.root->key, EVP_sha256());
+	assert_error(&s, DEVICE_EMFR_NAME, "critical");
+}
+
+/* A certificate begins 30 82 .. .. 30 82 .. .. a0 03 02 01 02: the last is the version.
+ */
+static void error_07_versions_that_x509_has_not(void **state)
+{
+	static const uint8_t wrong[] = { 0, 1, 3, 4, 0x7f, 0xff };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	assert_memory_equal(good.der + 8, "\xa0\3\2\1\2", 5);
+	for (size_t i = 0; i < sizeof(wrong); i++) {
+		s.certificate = good;
+		s.certificate.der[12] = wrong[i];
+		assert_error(&s, DEVICE_ENO_CERT, "not DER");
+	}
+}
+
+static void version_1(X509 *x)
+{
+	while (X509_get_ext_count(x) > 0)
+		X509_EXTENSION_free(X509_delete_ext(x, 0));
+	assert_int_equal(X509_set_version(x, X509_VERSION_1), 1);
+}
+
+static void A5_a_device_certificate_of_version_1(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.certificate = altered(&good, version_1, pki.manufacturer->key, EVP_sha256());
+	assert_int_equal(check(&s), DEVICE_OK);
+	s.certificate = good;
+	s.manufacturer =
+		altered(&pki.manufacturer_cert, version_1, pki.root->key, EVP_sha256());
+	assert_error(&s, DEVICE_EMFR_NAME, "not a CA");
+}
+
 static void error_07_what_is_there_is_no_certificate(void **state)
 {
 	struct scene s;
@@ -791,6 +872,10 @@ int main(void)
 		cmocka_unit_test(errors_05_and_06_checksums),
 		cmocka_unit_test(F3_error_05_a_cut_file_is_never_good),
 		cmocka_unit_test(error_07_no_certificate_in_the_file),
+		cmocka_unit_test(
+			errors_07_and_13_a_critical_extension_that_is_not_known),
+		cmocka_unit_test(error_07_versions_that_x509_has_not),
+		cmocka_unit_test(A5_a_device_certificate_of_version_1),
 		cmocka_unit_test(error_07_what_is_there_is_no_certificate),
 		cmocka_unit_test(error_08_unknown_duplicate_oversize),
 		cmocka_unit_test(error_09_signatures),
