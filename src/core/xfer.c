@@ -44,6 +44,8 @@ static uint64_t wait_ms(const struct xfer *x)
 {
 	uint64_t wait = x->interval_ms;
 
+	if (!x->proven && x->fixed)
+		wait = at_most(x->interval_ms, XFER_UNPROVEN_WAIT_MS);
 	if (!x->proven && x->sends >= XFER_UNPROVEN_TRIES)
 		return wait > XFER_UNPROVEN_WAIT_MS ? wait : XFER_UNPROVEN_WAIT_MS;
 	if (x->fixed)

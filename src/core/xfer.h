@@ -21,7 +21,9 @@
  * Below it, new blocks alone go out, and the timer does the rest.
  *
  * Until its first ACK a source is not proven (S12): one datagram (the window opens
- * with the ACK of an OACK), and one retransmission.
+ * with the ACK of an OACK), and one retransmission.  However long a timeout was
+ * asked for, it is not waited for longer than XFER_UNPROVEN_WAIT_MS: a slot held for
+ * minutes by one forged datagram would be worth a forger's while.
  *
  * Cost: xfer_ack and xfer_tick O(1), xfer_packet one copy of a block. */
 #ifndef CORE_XFER_H

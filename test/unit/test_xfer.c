@@ -371,6 +371,26 @@ static void S1_timeout_option(void **state)
 	assert_int_equal(x.deadline, 9100);
 }
 
+/* S12: who has not shown that he is there does not hold a slot for as long as he likes.
+ */
+static void S12_a_long_timeout_is_no_slot_for_long(void **state)
+{
+	struct tftp_options want = { .has_timeout = true, .timeout_s = 255 };
+	struct xfer x;
+
+	(void)state;
+	xfer_open(&x, file, 5000, &want, &limits, 0);
+	assert_int_equal(x.options.timeout_s, 255);
+	assert_int_equal(x.deadline, XFER_UNPROVEN_WAIT_MS);
+	assert_int_equal(xfer_tick(&x, 6000), XFER_SEND);
+	assert_int_equal(x.deadline, 12000);
+	assert_int_equal(xfer_tick(&x, 12000), XFER_GIVE_UP);
+
+	xfer_open(&x, file, 5000, &want, &limits, 0);
+	assert_int_equal(xfer_ack(&x, 0, 100), XFER_SEND);
+	assert_int_equal(x.deadline, 255100);
+}
+
 /* S12: until the first ACK one OACK or DATA 1, and one retransmission. */
 static void S12_before_the_first_ack(void **state)
 {
@@ -444,6 +464,7 @@ int main(void)
 		cmocka_unit_test(S1_progress_restarts_the_count),
 		cmocka_unit_test(S1_least_interval_is_half_a_second),
 		cmocka_unit_test(S1_timeout_option),
+		cmocka_unit_test(S12_a_long_timeout_is_no_slot_for_long),
 		cmocka_unit_test(S12_before_the_first_ack),
 		cmocka_unit_test(S12_request_again),
 	};
