@@ -47,7 +47,7 @@ int confutil_take(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 		return -1;
 	v->line = cfg->line > 0 ? (unsigned)cfg->line : 0;
 	memcpy(v->text, value, len + 1);
-	memcpy(result, &v, sizeof(v));
+	*(void **)result = v;
 	return 0;
 }
 

@@ -106,22 +106,23 @@ struct issue_job *issue_find(const struct issue *i, const struct mac *mac)
 struct issue_job *issue_add(struct issue *i, const struct mac *mac, uint8_t set,
 			    enum issue_state state)
 {
-	struct issue_job *job = issue_find(i, mac);
-	uint32_t generation;
+	uint32_t generation, slot = hashtable_find(&i->by_mac, mac);
+	struct issue_job *job;
 
 	assert(is_need(state));
-	if (job)
-		return job;
-	if (i->first[ISSUE_LIST_FREE] == NONE)
+	if (slot != HASH_NONE)
+		return &i->jobs[slot];
+	slot = i->first[ISSUE_LIST_FREE];
+	if (slot == NONE)
 		return NULL;
-	job = &i->jobs[i->first[ISSUE_LIST_FREE]];
+	job = &i->jobs[slot];
 	unlink_job(i, job);
 	generation = job->generation;
 	*job = (struct issue_job){
 		.mac = *mac, .state = state, .set = set, .generation = generation
 	};
 	append(i, job, ISSUE_LIST_READY);
-	hashtable_insert(&i->by_mac, slot_of(i, job));
+	hashtable_insert(&i->by_mac, slot);
 	return job;
 }
 
@@ -173,22 +174,20 @@ void issue_signer_down(struct issue *i, uint16_t signer)
 bool issue_next(const struct issue *i, struct issue_job **ret, uint16_t *ret_signer)
 {
 	uint32_t slot = i->first[ISSUE_LIST_READY];
-	uint16_t best = 0;
-	bool found = false;
+	unsigned best = ISSUE_SIGNERS_MAX;
 
 	if (slot == NONE)
 		return false;
-	for (uint16_t n = 0; n < ISSUE_SIGNERS_MAX; n++) {
+	for (unsigned n = 0; n < ISSUE_SIGNERS_MAX; n++) {
 		if (!i->up[n] || i->busy[n] >= ISSUE_AT_SIGNER_MAX)
 			continue;
-		if (!found || i->busy[n] < i->busy[best])
+		if (best == ISSUE_SIGNERS_MAX || i->busy[n] < i->busy[best])
 			best = n;
-		found = true;
 	}
-	if (!found)
+	if (best == ISSUE_SIGNERS_MAX)
 		return false;
 	*ret = &i->jobs[slot];
-	*ret_signer = best;
+	*ret_signer = (uint16_t)best;
 	return true;
 }
 

@@ -259,7 +259,7 @@ int x509_sign_with(EVP_PKEY *key, bool ec, const uint8_t *name, size_t name_len,
 
 	if (rc)
 		return rc;
-	if (name && (issuer.len != name_len || memcmp(issuer.buf, name, name_len)))
+	if (name && (issuer.len != name_len || memcmp(issuer.buf, name, name_len) != 0))
 		return FC_EAUTH;
 	a = algorithm_by_der(&algorithm, ec);
 	if (!a)

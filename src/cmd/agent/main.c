@@ -1,4 +1,5 @@
 /* fieldcert-agent: the agent library on Linux.  See fieldcert-agent(8). */
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -126,6 +127,7 @@ static void platform_restart(void *ctx)
 	pid_t pid;
 	int rc;
 
+	assert(words[0] != NULL);
 	for (size_t i = 0; words[i] != NULL; i++)
 		argv[i] = (char *)(uintptr_t)words[i];
 	rc = posix_spawn(&pid, words[0], NULL, NULL, argv, environ);
@@ -219,7 +221,7 @@ static int export_now(struct program *p)
 			   &manufacturer_facts);
 	if (rc == 0)
 		rc = x509_facts_of(root->p, root->len, &root_facts);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	set_object(&set, EXPORT_ROOT_KEY, root_facts.spki, root_facts.spki_len);
 	set_object(&set, EXPORT_MANUFACTURER_KEY, manufacturer_facts.spki,

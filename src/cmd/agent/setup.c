@@ -14,7 +14,9 @@
 
 enum { SMALL_FILE_MAX = 64 * 1024, SECRET_BITS_MIN = 128 };
 
-static int __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
+#define wrong(...) (say(__VA_ARGS__), FC_ECONF)
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -23,7 +25,6 @@ static int __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
 	(void)vfprintf(stderr, fmt, ap);
 	(void)fputc('\n', stderr);
 	va_end(ap);
-	return FC_ECONF;
 }
 
 static int cannot_read(const char *path, int rc)
@@ -46,7 +47,7 @@ static int read_private(const char *path, uint8_t **ret, size_t *ret_len)
 	if (rc == 0)
 		rc = file_read_fd(fd, SMALL_FILE_MAX, ret, ret_len);
 	(void)close(fd);
-	return rc < 0 ? cannot_read(path, rc) : 0;
+	return rc != 0 ? cannot_read(path, rc) : 0;
 }
 
 static void drop(uint8_t *p, size_t len)

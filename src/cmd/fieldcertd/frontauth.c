@@ -243,7 +243,7 @@ static int code_is_right(struct frontauth *a, const struct subject *s,
 		int rc = expected(a, s, &a->keys[set - a->conf->secrets], name->kind,
 				  digest, &code, &real);
 
-		if (rc < 0)
+		if (rc != 0)
 			return rc;
 		if (authcode_equal(&code, &name->code) && real) {
 			right = true;
@@ -295,8 +295,7 @@ enum desk_judgement frontauth_judge(struct frontauth *a, const struct name *name
 	s.serial_len = d.serial_len;
 	if (class && name->kind == NAME_CONFIRM && s.spec->bound && !digest && !missing)
 		return DESK_WANTS_DIGEST;
-	if (code_is_right(a, &s, name, digest ? digest : no_digest, &right, ret_set) <
-	    0)
+	if (code_is_right(a, &s, name, digest ? digest : no_digest, &right, ret_set))
 		return DESK_CANNOT_JUDGE;
 
 	if (!known)

@@ -157,19 +157,19 @@ static void send_plan(struct registrar *r, struct issue_job *job, uint16_t signe
 		      const struct conf_class *class)
 {
 	struct ipc_message m = { .type = IPC_PLAN };
-	struct ipc_plan *plan = &m.u.plan;
+	struct ipc_plan *what = &m.u.plan;
 
 	draw_serial(job->serial);
-	plan->mac = d->mac;
-	memcpy(plan->type, d->type, sizeof(plan->type));
-	plan->class_name = blob_of(class->name);
-	plan->serial = blob(d->serial, strlen(d->serial));
-	memcpy(plan->cert_serial, job->serial, sizeof(plan->cert_serial));
-	plan->not_before = job->not_before;
-	plan->not_after = job->not_after;
+	what->mac = d->mac;
+	memcpy(what->type, d->type, sizeof(what->type));
+	what->class_name = blob_of(class->name);
+	what->serial = blob(d->serial, strlen(d->serial));
+	memcpy(what->cert_serial, job->serial, sizeof(what->cert_serial));
+	what->not_before = job->not_before;
+	what->not_after = job->not_after;
 	if (registrar_takes_registered(class, d))
-		plan->spki = blob(d->spki, d->spki_len);
-	plan->job = issue_sent(&r->issue, job, signer);
+		what->spki = blob(d->spki, d->spki_len);
+	what->job = issue_sent(&r->issue, job, signer);
 	outbox_put(r, p, &m);
 }
 
@@ -569,7 +569,7 @@ void issue_signed(struct registrar *r, struct peer *p, const struct ipc_signed *
 		done(r, job); /* reset or preloaded meanwhile */
 		return;
 	}
-	if (rc < 0)
+	if (rc != 0)
 		return;
 	why = cert_fault(r, job, &c, &m->cert);
 	if (!why && (m->keybox.len > 0) != (c.wrapped_len > 0))

@@ -102,7 +102,7 @@ enum issuer_state issuers_state(const struct registrar *r, const char *name,
 	*ret = is;
 	if (!is || is->failed[0])
 		return ISSUER_FAILED;
-	return is->loaded & bit(signer) ? ISSUER_READY : ISSUER_COMING;
+	return (is->loaded & bit(signer)) != 0 ? ISSUER_READY : ISSUER_COMING;
 }
 
 /* Jobs go to a signer only when it has said how it stands with every issuer. */

@@ -76,9 +76,9 @@ static int wait_until_ready(int fd)
 }
 
 /* In the daemon: 0. In its starter: 1, with its exit status. */
-static int go_to_background(struct parent_options *o, char path[PATH_MAX],
-			    int *ret_status)
+static int go_to_background(struct parent_options *o, int *ret_status)
 {
+	static char path[PATH_MAX]; /* what o points to from now on */
 	int fd[2];
 	pid_t pid;
 
@@ -113,11 +113,10 @@ static void raise_descriptor_limit(void)
 
 static int serve(struct parent_options *o, bool background)
 {
-	char path[PATH_MAX];
-	int status, rc = 0;
+	int status = EXIT_FAILURE, rc;
 
 	if ((rc = jail_no_core()) == 0 && background)
-		rc = go_to_background(o, path, &status);
+		rc = go_to_background(o, &status);
 	if (rc == 1)
 		return status;
 	log_init("fieldcertd", o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, o->relay);

@@ -352,20 +352,19 @@ static int take_peer(void *ctx, const struct ipc_peer *m, int fd)
 static int locate(const char *path, char dir[PATH_MAX], char name[PATH_MAX])
 {
 	char real[PATH_MAX], copy[PATH_MAX], target[PATH_MAX];
-	ssize_t n = 0;
+	ssize_t n;
 
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	if (realpath(path, real)) {
 		(void)snprintf(copy, sizeof(copy), "%s", real);
-	} else if (errno == ENOENT &&
-		   (n = readlink(path, target, sizeof(target) - 1)) > 0) {
+	} else if (errno != ENOENT) {
+		return -errno;
+	} else if ((n = readlink(path, target, sizeof(target) - 1)) > 0) {
 		target[n] = '\0';
 		(void)snprintf(real, sizeof(real), "%s", path);
 		(void)snprintf(copy, sizeof(copy), "%.2000s%s%.2000s",
 			       target[0] == '/' ? "" : dirname(real),
 			       target[0] == '/' ? "" : "/", target);
-	} else if (errno != ENOENT && n == 0) {
-		return -errno;
 	}
 	(void)snprintf(real, sizeof(real), "%s", copy);
 	(void)snprintf(name, PATH_MAX, "%s", basename(copy));

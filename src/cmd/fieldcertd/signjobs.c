@@ -22,15 +22,16 @@ static struct ipc_blob text_blob(const char *s)
 }
 
 /* A sentence for the operator, and the code that goes with it. */
-__attribute__((format(printf, 3, 4))) static int refuse(char why[IPC_TEXT_MAX], int rc,
-							const char *fmt, ...)
+#define refuse(why, rc, ...) (say(why, __VA_ARGS__), rc)
+
+__attribute__((format(printf, 2, 3))) static void say(char why[IPC_TEXT_MAX],
+						      const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(why, IPC_TEXT_MAX, fmt, ap);
 	va_end(ap);
-	return rc;
 }
 
 static int crypto_failed(char why[IPC_TEXT_MAX], int rc, const char *what)

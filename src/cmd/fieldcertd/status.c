@@ -19,11 +19,9 @@ struct facts {
 
 static struct ipc_blob keep(struct facts *f, const char *s, size_t max)
 {
-	size_t n = strlen(s);
+	size_t n = strnlen(s, max);
 	char *at = f->text + f->len;
 
-	if (n > max)
-		n = max;
 	if (n == 0 || n > sizeof(f->text) - f->len)
 		return (struct ipc_blob){ NULL, 0 };
 	memcpy(at, s, n);

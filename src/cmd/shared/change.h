@@ -6,14 +6,14 @@
 
 struct change {
 	struct control_env *env;
-	int rc;
 	uint32_t row;
-	char text[IPC_TEXT_MAX]; /* "" where rc says it all */
+	char text[IPC_TEXT_MAX]; /* "" where the code says it all */
 };
 
-/* A refusal with its sentence; returns rc. */
-int change_refuse(struct change *c, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* A refusal with its sentence; its value is rc. */
+#define change_refuse(c, rc, ...) (change_say(c, __VA_ARGS__), rc)
+void change_say(struct change *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The store failed: rc, and its own words. */
 int change_store_failed(struct change *c, int rc);

@@ -13,14 +13,13 @@
 
 /* ---- what every change does ------------------------------------------------ */
 
-int change_refuse(struct change *c, int rc, const char *fmt, ...)
+void change_say(struct change *c, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(c->text, sizeof(c->text), fmt, ap);
 	va_end(ap);
-	return rc;
 }
 
 int change_store_failed(struct change *c, int rc)
