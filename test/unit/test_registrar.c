@@ -618,6 +618,7 @@ static void a_delivery_is_of_the_file_that_is_there(void **state)
 	delivered(2);
 	(void)ask();
 	assert_int_equal(device().state, DEVICE_ISSUED);
+	assert_int_equal(device().delivered_epoch, 0);
 	delivered(1);
 	wait_for_state(DEVICE_DELIVERED);
 	assert_int_equal(device().delivered_epoch, 1);
@@ -873,6 +874,7 @@ int main(void)
 		T(an_unknown_device_is_not_found_and_costs_nothing),
 		T(s4_the_old_file_is_served_while_the_new_one_is_made),
 		T(s4_a_reset_in_the_middle_voids_the_plan),
+		T(s3_denied_in_the_middle_nothing_is_issued),
 		T(s4_killed_before_the_plan_it_is_planned_after),
 		T(s4_killed_after_the_plan_the_same_bytes_are_signed),
 		T(s4_killed_while_signed_comes_there_is_one),
@@ -893,6 +895,7 @@ int main(void)
 		T_ROOT(s4_a_manufacturer_certificate_is_made_once),
 		T_ROOT(an_issuer_that_cannot_be_made_is_told),
 		T(a_full_disk_is_not_found_and_seen_in_the_status),
+		T(the_queue_is_taken_up_again_when_the_disk_has_room),
 		T(a_front_that_speaks_as_a_signer_is_cut_off),
 		T(a_second_registrar_is_refused),
 		T(a_reload_takes_the_new_configuration),
