@@ -1,10 +1,13 @@
 """The parent: background, notification, restarts, reloads that it refuses."""
 
+import fcntl
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -133,6 +136,29 @@ def test_arguments():
                   ["--child", "king", "0", "1", "1", "user", "info", "plain"]):
         done = subprocess.run([SERVER, *wrong], stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
         assert done.returncode == 1
+
+
+@pytest.mark.parametrize("holder", ["fieldcertctl", "fieldcertd"])
+def test_started_while_the_database_is_locked(make_server, holder):
+    """fieldcertctl holds the lock for one change and is waited for; a server keeps it."""
+    server = make_server(start=False)
+    path = server.dir / "state/fieldcert.db.lock"
+    lock = os.open(path, os.O_RDWR)
+    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"{holder}, process 1\n".encode(), 0)
+    release = threading.Timer(1.0, os.close, [lock])
+    started = time.monotonic()
+    release.start()
+    try:
+        if holder == "fieldcertctl":
+            server.start()
+            assert time.monotonic() - started > 0.9
+        else:
+            done = run(SERVER, "-c", server.conf, check=False, timeout=30)
+            assert done.returncode == 1 and "fieldcertd, process 1 is writing to it" in done.stderr
+    finally:
+        release.join()
 
 
 def test_the_manuals_example_is_a_good_configuration(tmp_path):

@@ -11,17 +11,20 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/errors.h"
 #include "cmd/shared/control.h"
 #include "sys/clock.h"
-#include "sys/jail.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum {
 	FRONT_QUEUE_MAX = 32 * 1024 * 1024, /* some ten thousand answers */
 	SIGNER_QUEUE_MAX = 4 * 1024 * 1024, /* ISSUE_AT_SIGNER_MAX jobs are 0.3 MiB */
-	MESSAGES_AT_ONCE = 256              /* of one channel in one turn */
+	MESSAGES_AT_ONCE = 256,             /* of one channel in one turn */
+	LOCK_WAIT_MS = 5000, /* for fieldcertctl to have done with the database */
+	LOCK_PAUSE_MS = 20
 };
 
 /* SQLite's files, the device table, the control socket; the rest is in the list
@@ -50,7 +53,7 @@ const char *peer_text(const struct ipc_addr *a, char ret[PEER_TEXT_SIZE])
 	return ret;
 }
 
-/* ---- the turn ------------------------------------------------------------------ */
+/* ---- the turn ----------------------------------------------------------- */
 
 int turn_check(struct registrar *r, int rc)
 {
@@ -188,7 +191,7 @@ static uint64_t deadline(void *ctx)
 	return r->store && r->backlog && r->refill_at != 0 ? r->refill_at : UINT64_MAX;
 }
 
-/* ---- channels -------------------------------------------------------------------- */
+/* ---- channels ----------------------------------------------------------- */
 
 static void front_counters(struct peer *p, const struct ipc_counters *m)
 {
@@ -271,7 +274,7 @@ static int one_message(struct peer *p)
 					       : from_signer(p->r, p, &m);
 	if (rc < 0)
 		log_error("event=peer-message role=%d number=%u why=\"%s\"",
-			  (int)p->role, p->number, error_name(rc));
+			  (int)p->role, p->number, neg_text(rc));
 	return rc;
 }
 
@@ -344,7 +347,7 @@ static int take_peer(void *ctx, const struct ipc_peer *m, int fd)
 	return r->store ? watch(p) : 0;
 }
 
-/* ---- the start ------------------------------------------------------------------- */
+/* ---- the start ---------------------------------------------------------- */
 
 /* Where the database really is (it may be a symbolic link, also one to a file that
  * is still to be made), as directory and name. Nothing is made here: this may be
@@ -371,25 +374,16 @@ static int locate(const char *path, char dir[PATH_MAX], char name[PATH_MAX])
 	return realpath(dirname(real), dir) ? 0 : -errno;
 }
 
-static int jail(struct registrar *r, char dir[PATH_MAX], char why[CHILD_WHY_SIZE])
+/* fieldcertctl writes by itself while there is no registrar; that ends soon. */
+static int open_patiently(const char *path, struct store **ret)
 {
-	const struct child *c = r->child;
-	struct jail_path path = { .path = dir, .write = true };
-	int rc = jail_no_core();
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	uint64_t until = clock_ms() + LOCK_WAIT_MS;
+	int rc;
 
-	if (rc == 0 && c->root) {
-		rc = jail_become(c->uid, c->gid, dir);
-		(void)snprintf(dir, PATH_MAX, "/");
-	}
-	if (rc == 0) {
-		rc = jail_landlock(&path, 1);
-		if (rc == -ENOSYS || rc == -EOPNOTSUPP) {
-			log_info("event=no-landlock why=\"this kernel has none\"");
-			rc = 0;
-		}
-	}
-	if (rc < 0)
-		(void)snprintf(why, CHILD_WHY_SIZE, "jail: %s", strerror(-rc));
+	while ((rc = store_open(path, STORE_WRITE, ret)) == -EBUSY &&
+	       clock_ms() < until)
+		(void)nanosleep(&pause, NULL);
 	return rc;
 }
 
@@ -401,7 +395,7 @@ static int open_store(struct registrar *r, const char *dir, const char *name,
 
 	(void)snprintf(path, sizeof(path), "%.2000s/%.2000s",
 		       strcmp(dir, "/") == 0 ? "" : dir, name);
-	rc = store_open(path, STORE_WRITE, &r->store);
+	rc = open_patiently(path, &r->store);
 	if (rc == -EBUSY && store_lock_holder(path, holder) == 0)
 		(void)snprintf(why, CHILD_WHY_SIZE,
 			       "database %.300s: %s is writing to it", r->database,
@@ -412,7 +406,7 @@ static int open_store(struct registrar *r, const char *dir, const char *name,
 			       r->database);
 	else if (rc < 0)
 		(void)snprintf(why, CHILD_WHY_SIZE, "database %.300s: %s", r->database,
-			       rc > FC_EBAD ? strerror(-rc) : error_name(rc));
+			       neg_text(rc));
 	return rc;
 }
 
@@ -430,14 +424,14 @@ static int first_start(struct registrar *r, const struct conf *conf,
 		return rc;
 	}
 	if ((rc = ctlsocket_bind(r, conf->control, why)) < 0 ||
-	    (rc = jail(r, dir, why)) < 0 || (rc = open_store(r, dir, name, why)) < 0)
+	    (rc = child_confine(r->child, dir, why)) < 0 ||
+	    (rc = open_store(r, r->child->root ? "/" : dir, name, why)) < 0)
 		return rc;
 	if ((rc = table_build(r)) < 0) {
-		(void)snprintf(why, CHILD_WHY_SIZE, "device table: %s",
-			       rc > FC_EBAD ? strerror(-rc) : error_name(rc));
+		(void)snprintf(why, CHILD_WHY_SIZE, "device table: %s", neg_text(rc));
 		return rc;
 	}
-	rc = jail_seccomp(syscalls, sizeof(syscalls) / sizeof(*syscalls));
+	rc = child_filter(syscalls, sizeof(syscalls) / sizeof(*syscalls), why);
 	if (rc == 0)
 		rc = ctlsocket_listen(r);
 	for (size_t i = 0; i < PEERS_MAX && rc == 0; i++) {
