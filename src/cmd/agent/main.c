@@ -20,6 +20,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/loop.h"
+#include "sys/neg.h"
 #include "sys/rng.h"
 
 extern char **environ;
@@ -247,8 +248,7 @@ static void export_if_due(struct program *p)
 	rc = export_now(p);
 	if (rc < 0)
 		log_error("event=export-failed directory=%s why=\"%s\"",
-			  p->setup.conf->export_dir,
-			  rc > -1000 ? strerror(-rc) : error_name(rc));
+			  p->setup.conf->export_dir, neg_text(rc));
 }
 
 /* --------------------------------------------------------------------------- loop */
@@ -377,8 +377,7 @@ static int run(struct program *p)
 	}
 	rc = apply_options(p);
 	if (rc < 0) {
-		log_error("event=start-failed why=\"%s\"",
-			  rc > -1000 ? strerror(-rc) : error_name(rc));
+		log_error("event=start-failed why=\"%s\"", neg_text(rc));
 		return rc == FC_ECONF ? EXIT_USAGE_OR_CONFIG : EXIT_SYSTEM;
 	}
 	turn(p, 0);

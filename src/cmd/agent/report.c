@@ -15,6 +15,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum { TEXT_SIZE = 600, STATUS_MAX = 4096, LINES_MAX = 16 };
 
@@ -62,9 +63,7 @@ void report_log(const struct agent_event *e)
 		if (e->rc == FC_EABSENT)
 			log_info("event=flash-empty");
 		else
-			log_warning("event=flash-unusable why=\"%s\"",
-				    e->rc > -1000 ? strerror(-e->rc)
-						  : error_name(e->rc));
+			log_warning("event=flash-unusable why=\"%s\"", neg_text(e->rc));
 		return;
 	case AGENT_ASKING:
 		log_info("event=asking name=%s attempt=%u", e->name, e->n);
@@ -104,7 +103,7 @@ void report_log(const struct agent_event *e)
 		return;
 	case AGENT_TROUBLE:
 		log_warning("event=trouble what=\"%s\" why=\"%s\"", e->what,
-			    e->rc > -1000 ? strerror(-e->rc) : error_name(e->rc));
+			    neg_text(e->rc));
 		return;
 	case AGENT_EVENT_COUNT:
 		return;

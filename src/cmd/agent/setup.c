@@ -11,6 +11,7 @@
 #include "crypto/privatekey.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum { SMALL_FILE_MAX = 64 * 1024, SECRET_BITS_MIN = 128 };
 
@@ -33,16 +34,16 @@ static int cannot_read(const char *path, int rc)
 		return wrong("%s: permission denied, or others may read it: make it "
 			     "readable by its owner alone (chmod 600)",
 			     path);
-	return wrong("%s: %s", path, rc > -1000 ? strerror(-rc) : error_name(rc));
+	return wrong("%s: %s", path, neg_text(rc));
 }
 
 /* A file that must be its owner's alone. */
 static int read_private(const char *path, uint8_t **ret, size_t *ret_len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
+	int fd = file_open(path), rc;
 
 	if (fd < 0)
-		return cannot_read(path, -errno);
+		return cannot_read(path, fd);
 	rc = file_is_private(fd);
 	if (rc == 0)
 		rc = file_read_fd(fd, SMALL_FILE_MAX, ret, ret_len);

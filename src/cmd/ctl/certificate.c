@@ -12,6 +12,7 @@
 #include "cmd/ctl/moment.h"
 #include "cmd/ctl/registry.h"
 #include "crypto/x509check.h"
+#include "sys/neg.h"
 #include "wire/certfile.h"
 
 enum { CERT_STATES = CERT_PRELOADED + 1, CHAIN_PEM_MAX = 16 * 1024 };
@@ -152,7 +153,7 @@ static int put_manufacturer(struct ctl *c, struct store *s, const struct mac *ma
 				mac_text(mac, text));
 	rc = put_pem(o, f.manufacturer.value, f.manufacturer.len);
 	return rc < 0 ? ctl_fail("%s: its manufacturer certificate: %s",
-				 mac_text(mac, text), ctl_reason(rc))
+				 mac_text(mac, text), neg_text(rc))
 		      : CTL_DONE;
 }
 
@@ -173,7 +174,7 @@ static int export_one(struct ctl *c, const struct mac *mac, bool chain, struct o
 	rc = put_pem(o, cert.der, cert.der_len);
 	if (rc < 0)
 		return ctl_fail("%s: its certificate: %s", mac_text(mac, text),
-				ctl_reason(rc));
+				neg_text(rc));
 	return chain ? put_manufacturer(c, s, mac, o) : CTL_DONE;
 }
 

@@ -62,7 +62,4 @@ int ctl_read(const char *path, size_t max, uint8_t **ret, size_t *ret_len);
 /* A new or replaced output file, whole or not at all. */
 int ctl_write(const char *path, const void *p, size_t len, unsigned mode);
 
-/* What a negative code of the lower layers means, as the end of a sentence. */
-const char *ctl_reason(int rc);
-
 #endif

@@ -9,6 +9,7 @@
 #include "crypto/spki.h"
 #include "crypto/x509check.h"
 #include "sys/clock.h"
+#include "sys/neg.h"
 #include "wire/certfile.h"
 
 enum {
@@ -89,7 +90,7 @@ static int read_all(struct device_view *v, const struct mac *mac, uint32_t event
 	v->events = calloc(events > 0 ? events : 1, sizeof(*v->events));
 	v->cap_events = events;
 	if (!v->events)
-		return ctl_fail("%s", ctl_reason(FC_EFULL));
+		return ctl_fail("%s", neg_text(FC_EFULL));
 	if (rc == 0)
 		rc = read_certificate(v, s);
 	if (rc == 0)

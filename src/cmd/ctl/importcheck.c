@@ -6,6 +6,7 @@
 #include "base/hashtable.h"
 #include "cmd/ctl/importcheck.h"
 #include "cmd/shared/change.h"
+#include "sys/neg.h"
 #include "sys/rng.h"
 
 struct row_ref {
@@ -55,7 +56,7 @@ static int mark_bad(struct import *im, uint64_t row)
 		uint8_t *more = realloc(im->bad, cap);
 
 		if (!more)
-			return ctl_fail("%s", ctl_reason(FC_EFULL));
+			return ctl_fail("%s", neg_text(FC_EFULL));
 		memset(more + im->bad_cap, 0, cap - im->bad_cap);
 		im->bad = more;
 		im->bad_cap = cap;
@@ -77,7 +78,7 @@ static int remember(const struct import *im, struct refs *refs, uint64_t value)
 		struct row_ref *more = realloc(refs->at, cap * sizeof(*more));
 
 		if (!more)
-			return ctl_fail("%s", ctl_reason(FC_EFULL));
+			return ctl_fail("%s", neg_text(FC_EFULL));
 		refs->at = more;
 		refs->cap = cap;
 	}

@@ -16,6 +16,7 @@
 #include "cmd/ctl/initpki.h"
 #include "conf/conf.h"
 #include "sys/file.h"
+#include "sys/neg.h"
 #include "sys/rng.h"
 
 enum {
@@ -110,7 +111,7 @@ static int put(int dirfd, const char *dir, const char *name, const char *text,
 
 	if (fd >= 0)
 		(void)close(fd);
-	return rc < 0 ? ctl_fail("%s/%s: %s", dir, name, ctl_reason(rc)) : CTL_DONE;
+	return rc < 0 ? ctl_fail("%s/%s: %s", dir, name, neg_text(rc)) : CTL_DONE;
 }
 
 static int put_secret(int dirfd, const char *name, const char *hex)

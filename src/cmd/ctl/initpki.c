@@ -10,6 +10,7 @@
 #include "crypto/x509check.h"
 #include "crypto/x509issue.h"
 #include "sys/clock.h"
+#include "sys/neg.h"
 #include "sys/rng.h"
 
 enum {
@@ -42,7 +43,7 @@ static int make_root(struct init_pki *p, const struct conf_issuer *issuer,
 	rc = x509_make_root(issuer->country, issuer->organization, "Not for production",
 			    "fieldcert demonstration root", ROOT_BITS, serial,
 			    not_before, not_after, &p->root_key, &p->root_cert);
-	return rc < 0 ? ctl_fail("cannot make the root: %s", ctl_reason(rc)) : CTL_DONE;
+	return rc < 0 ? ctl_fail("cannot make the root: %s", neg_text(rc)) : CTL_DONE;
 }
 
 /* A key pair: PEM into p, its public half into ret_spki. */
@@ -55,7 +56,7 @@ static int make_key(struct init_pki *p, unsigned bits, uint8_t ret_spki[SPKI_MAX
 	int rc = keygen(bits, pkcs8, sizeof(pkcs8), &len, ret_spki, SPKI_MAX, ret_len);
 
 	if (rc < 0)
-		return ctl_fail("cannot make a key pair: %s", ctl_reason(rc));
+		return ctl_fail("cannot make a key pair: %s", neg_text(rc));
 	pem_build(&o, "PRIVATE KEY", pkcs8, len);
 	secret_wipe(pkcs8, sizeof(pkcs8));
 	return out_cstr(&o) ? CTL_DONE : ctl_fail("cannot write a key pair");
@@ -75,7 +76,7 @@ static int sign(struct init_pki *p, const struct x509_profile *profile,
 	if (rc == 0)
 		rc = x509_to_pem(cert, cert_len, &p->manufacturer_cert);
 	return rc < 0 ? ctl_fail("cannot make the manufacturer certificate: %s: %s",
-				 ctl_reason(rc), why)
+				 neg_text(rc), why)
 		      : CTL_DONE;
 }
 

@@ -11,6 +11,7 @@
 #include "cmd/shared/fromconf.h"
 #include "cmd/shared/secretset.h"
 #include "sys/file.h"
+#include "sys/neg.h"
 #include "wire/certfile.h"
 
 enum { SECRETS_FILE_MAX = 256 << 20 };
@@ -64,7 +65,7 @@ static int secret_of(const struct naming *n, int which, struct auth_secret *ret)
 
 	rc = fd < 0 ? fd : file_read_fd(fd, SECRETS_FILE_MAX, &text, &len);
 	if (rc < 0)
-		return ctl_fail("%s: %s", path, ctl_reason(rc));
+		return ctl_fail("%s: %s", path, neg_text(rc));
 	rc = secretset_new(n->secrets->kind, text, len, &set, &why, &line);
 	explicit_bzero(text, len);
 	free(text);
@@ -74,7 +75,7 @@ static int secret_of(const struct naming *n, int which, struct auth_secret *ret)
 	secretset_free(set);
 	if (rc == FC_EABSENT)
 		return ctl_fail("%s: has no line for this device", path);
-	return rc < 0 ? ctl_fail("%s: %s", path, ctl_reason(rc)) : CTL_DONE;
+	return rc < 0 ? ctl_fail("%s: %s", path, neg_text(rc)) : CTL_DONE;
 }
 
 /* Type, class and serial number: by the command line, else by the registry. */
@@ -159,7 +160,7 @@ static int read_installed(struct naming *n)
 		return CTL_FAILED;
 	rc = sha256_of(p, len, n->digest);
 	free(p);
-	return rc < 0 ? ctl_fail("%s: %s", n->file, ctl_reason(rc)) : CTL_DONE;
+	return rc < 0 ? ctl_fail("%s: %s", n->file, neg_text(rc)) : CTL_DONE;
 }
 
 static int codes(const struct naming *n, struct authcode *a,

@@ -6,6 +6,7 @@
 #include "cmd/ctl/command.h"
 #include "cmd/ctl/registry.h"
 #include "crypto/x509check.h"
+#include "sys/neg.h"
 #include "wire/certfile.h"
 
 /* Whose file is it?  The device certificate's subject says so. */
@@ -60,7 +61,7 @@ static int preload_files(struct ctl *c, int n, char **paths)
 	int refused = 0, read;
 
 	if (!in)
-		return ctl_fail("%s", ctl_reason(FC_EFULL));
+		return ctl_fail("%s", neg_text(FC_EFULL));
 	for (read = 0; read < n; read++) {
 		if (ctl_read(paths[read], CERTFILE_MAX, &in[read].p, &in[read].len) !=
 		    CTL_DONE)

@@ -15,6 +15,7 @@
 #include "cmd/ctl/registry.h"
 #include "cmd/shared/control.h"
 #include "sys/clock.h"
+#include "sys/neg.h"
 
 enum { REPLY_WAIT_S = 60, LOCK_WAIT_MS = 3000, LOCK_PAUSE_MS = 50 };
 
@@ -85,7 +86,7 @@ int registry_forbidden(const struct ctl *c, int rc)
 		return CTL_DONE;
 	return ctl_fail("%s: %s; run fieldcertctl as root or as the user who runs "
 			"fieldcertd",
-			c->conf->control, ctl_reason(rc));
+			c->conf->control, neg_text(rc));
 }
 
 /* ---- the database --------------------------------------------------------- */
@@ -100,7 +101,7 @@ static int become_owner(struct registry *r, const char *dir, const char *name)
 	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
 		return CTL_DONE;
 	if (strlen(name) > NAME_MAX)
-		return ctl_fail("%s: %s", r->shown, ctl_reason(-ENAMETOOLONG));
+		return ctl_fail("%s: %s", r->shown, neg_text(-ENAMETOOLONG));
 	(void)snprintf(inside, sizeof(inside), "/%s", name);
 	if (chdir(dir) < 0)
 		return ctl_fail("%s: %s", dir, strerror(errno));
@@ -127,7 +128,7 @@ static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 	if (rc == -EACCES || rc == -EPERM)
 		return ctl_fail("%s: %s; run fieldcertctl as root or as the user who "
 				"runs fieldcertd",
-				r->shown, ctl_reason(rc));
+				r->shown, neg_text(rc));
 	if (rc == FC_EUNKNOWN)
 		return ctl_fail("%s: made by a newer version of fieldcert", r->shown);
 	if (rc == FC_EABSENT)
@@ -138,7 +139,7 @@ static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 	if (rc == -EROFS)
 		return ctl_fail("%s: the database cannot be written", r->shown);
 	return ctl_fail("%s: cannot open the database for %s: %s", r->shown,
-			mode == STORE_WRITE ? "writing" : "reading", ctl_reason(rc));
+			mode == STORE_WRITE ? "writing" : "reading", neg_text(rc));
 }
 
 /* Where the database really is: init puts a link to it beside the configuration. */
@@ -151,7 +152,7 @@ static int move_in(struct ctl *c, struct registry *r)
 	if (ctl_conf(c) != CTL_DONE)
 		return CTL_FAILED;
 	if (strlen(c->conf->database) >= sizeof(dir))
-		return ctl_fail("%s: %s", c->conf->database, ctl_reason(-ENAMETOOLONG));
+		return ctl_fail("%s: %s", c->conf->database, neg_text(-ENAMETOOLONG));
 	(void)snprintf(r->shown, sizeof(r->shown), "%s", c->conf->database);
 	(void)snprintf(real, sizeof(real), "%s", c->conf->database);
 	if (!realpath(c->conf->database, real) && errno != ENOENT)
@@ -178,7 +179,7 @@ int registry_complain(const struct ctl *c, const char *what, int rc)
 	const struct registry *r = c->registry;
 	const char *more = r && r->store ? store_error(r->store) : "";
 
-	return ctl_fail("%s: %s: %s%s%s", r ? r->shown : "", what, ctl_reason(rc),
+	return ctl_fail("%s: %s: %s%s%s", r ? r->shown : "", what, neg_text(rc),
 			more && *more ? ": " : "", more ? more : "");
 }
 
@@ -223,7 +224,7 @@ struct store *registry_read(struct ctl *c)
 	struct registry *r = registry_of(c);
 
 	if (!r)
-		return ctl_say("%s", ctl_reason(-ENOMEM)), NULL;
+		return ctl_say("%s", neg_text(-ENOMEM)), NULL;
 	return open_store(c, r, STORE_READ) == CTL_DONE ? r->store : NULL;
 }
 
@@ -235,7 +236,7 @@ int registry_connect(struct ctl *c)
 	int rc;
 
 	if (!r)
-		return ctl_fail("%s", ctl_reason(-ENOMEM));
+		return ctl_fail("%s", neg_text(-ENOMEM));
 	if (ctl_conf(c) != CTL_DONE)
 		return CTL_FAILED;
 	rc = registry_daemon(c);
@@ -314,7 +315,7 @@ int registry_change(struct ctl *c, const struct control_message *request)
 	if (reply.u.done.text.len > 0)
 		return ctl_fail("%.*s", (int)reply.u.done.text.len,
 				(const char *)reply.u.done.text.p);
-	return ctl_fail("%s", ctl_reason(reply.u.done.rc));
+	return ctl_fail("%s", neg_text(reply.u.done.rc));
 }
 
 void registry_close(struct ctl *c)

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/errors.h"
 #include "cmd/ctl/ctl.h"
 #include "sys/file.h"
+#include "sys/neg.h"
 
 enum { TEXT_MAX = 2 * PATH_MAX };
 
@@ -125,7 +125,7 @@ int ctl_conf(struct ctl *c)
 		return CTL_DONE;
 	rc = file_read(c->conf_path, CONF_FILE_MAX, &text, &len);
 	if (rc < 0)
-		return ctl_fail("%s: %s%s", c->conf_path, ctl_reason(rc),
+		return ctl_fail("%s: %s%s", c->conf_path, neg_text(rc),
 				rc == -ENOENT
 					? "; name the configuration with -c, or make "
 					  "a first one with 'fieldcertctl init'"
@@ -219,7 +219,7 @@ int ctl_read(const char *path, size_t max, uint8_t **ret, size_t *ret_len)
 		return ctl_fail("%s: larger than the %zu bytes that it may have", path,
 				max);
 	if (rc < 0)
-		return ctl_fail("%s: %s", path, ctl_reason(rc));
+		return ctl_fail("%s: %s", path, neg_text(rc));
 	return CTL_DONE;
 }
 
@@ -258,10 +258,5 @@ int ctl_write(const char *path, const void *p, size_t len, unsigned mode)
 	int rc = is_regular(path) ? write_file(path, p, len, mode)
 				  : write_stream(path, p, len);
 
-	return rc < 0 ? ctl_fail("%s: %s", path, ctl_reason(rc)) : CTL_DONE;
-}
-
-const char *ctl_reason(int rc)
-{
-	return rc < 0 && rc > FC_EBAD ? strerror(-rc) : error_name(rc);
+	return rc < 0 ? ctl_fail("%s: %s", path, neg_text(rc)) : CTL_DONE;
 }

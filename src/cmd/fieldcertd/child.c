@@ -10,7 +10,9 @@
 #include "base/secret.h"
 #include "sys/chan.h"
 #include "sys/file.h"
+#include "sys/jail.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum {
 	CONF_TEXT_MAX = 4 * 1024 * 1024,
@@ -39,9 +41,7 @@ static void remember(struct child *c, const char *what, int rc, const char *why)
 {
 	if (c->why[0] == '\0')
 		(void)snprintf(c->why, sizeof(c->why), "%s: %s", what,
-			       why[0] != '\0' ? why
-			       : rc > FC_EBAD ? strerror(-rc)
-					      : error_name(rc));
+			       why[0] != '\0' ? why : neg_text(rc));
 }
 
 static void take_conf(struct child *c, const struct ipc_conf *m, int fd)
@@ -170,7 +170,7 @@ static void on_parent(void *ctx, int at, uint32_t events)
 			rc = handle(c, &m, fd);
 		if (rc < 0) {
 			log_error("event=parent-message rc=%d why=\"%s\"", rc,
-				  error_name(rc));
+				  neg_text(rc));
 			loop_stop(c->loop);
 			return;
 		}
@@ -206,4 +206,44 @@ void child_release(struct child *c)
 	conf_free(c->conf);
 	c->chan = NULL;
 	c->conf = NULL;
+}
+
+/* An empty directory that has no name any more. */
+static int enter_nowhere(void)
+{
+	char path[] = "/run/fieldcertd.XXXXXX";
+
+	if (!mkdtemp(path) || chdir(path) < 0 || rmdir(path) < 0)
+		return -errno;
+	return 0;
+}
+
+static int jail_failed(const char *step, int rc, char why[CHILD_WHY_SIZE])
+{
+	if (rc < 0)
+		(void)snprintf(why, CHILD_WHY_SIZE, "jail, %s: %s", step, neg_text(rc));
+	return rc;
+}
+
+int child_confine(const struct child *c, const char *dir, char why[CHILD_WHY_SIZE])
+{
+	/* By its new name, where it is the root directory by then. */
+	struct jail_path path = { .path = c->root ? "/" : dir, .write = true };
+	int rc = 0;
+
+	if (c->root && !dir && (rc = enter_nowhere()) < 0)
+		return jail_failed("new root", rc, why);
+	if (c->root && (rc = jail_become(c->uid, c->gid, dir ? dir : ".")) < 0)
+		return jail_failed("user", rc, why);
+	rc = jail_landlock(&path, dir ? 1 : 0);
+	if (rc == -ENOSYS || rc == -EOPNOTSUPP) {
+		log_warning("event=no-landlock why=\"this kernel has none\"");
+		rc = 0;
+	}
+	return jail_failed("landlock", rc, why);
+}
+
+int child_filter(const int *syscalls, size_t n, char why[CHILD_WHY_SIZE])
+{
+	return jail_failed("seccomp", jail_seccomp(syscalls, n), why);
 }

@@ -59,6 +59,14 @@ int child_init(struct child *c, const struct child_ops *ops, void *ctx,
 	       struct loop *loop);
 void child_release(struct child *c); /* by who made it, after the role has ended */
 
+/* At the end of a first start. Under root: own user, with dir as its root directory
+ * (NULL: an empty one, which has no name any more, so that nobody can put anything
+ * into it). With Landlock, where the kernel has it (the log says so where not): no
+ * file but those beneath dir. Nothing that needs these rights can be done later. */
+int child_confine(const struct child *c, const char *dir, char why[CHILD_WHY_SIZE]);
+/* Then, as the last thing: no system call but these and sys/jail's base list. */
+int child_filter(const int *syscalls, size_t n, char why[CHILD_WHY_SIZE]);
+
 /* The roles' entry points: return an exit status. */
 int front_main(struct child *c);
 int registrar_main(struct child *c);

@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "base/errors.h"
 #include "cmd/fieldcertd/registrar.h"
 #include "cmd/shared/control.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum { BACKLOG = 16 };
 
-/* ---- the listening socket ------------------------------------------------------ */
+/* ---- the listening socket ----------------------------------------------- */
 
 /* A path may be longer than a socket's address: reached through its directory. */
 static int bind_in(int fd, int dirfd, const char *name)
@@ -150,8 +150,7 @@ int ctlsocket_listen(struct registrar *r)
 	return loop_add(r->loop, r->control_fd, EPOLLIN, on_connect, r);
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 static void changed(void *ctx, const struct mac *mac)
 {
@@ -162,7 +161,7 @@ static void changed(void *ctx, const struct mac *mac)
 
 	if (rc < 0) {
 		log_error("event=table-update mac=%s rc=%d why=\"%s\"",
-			  mac_text(mac, text), rc, error_name(rc));
+			  mac_text(mac, text), rc, neg_text(rc));
 		return;
 	}
 	table_update(r, &d);

@@ -22,8 +22,8 @@
 #include "core/devtable.h"
 #include "sys/chan.h"
 #include "sys/clock.h"
-#include "sys/jail.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
 
@@ -508,13 +508,12 @@ static void on_registrar(void *ctx, int chan, uint32_t events)
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
-			registrar_lost(f, n == 0 ? "closed" : error_name((int)n));
+			registrar_lost(f, n == 0 ? "closed" : neg_text((int)n));
 			return;
 		}
 		rc = on_registrar_message(f, (size_t)n, fd, now);
 		if (rc < 0 && log_allowed(f, now))
-			log_error("event=registrar-message error=\"%s\"",
-				  error_name(rc));
+			log_error("event=registrar-message error=\"%s\"", neg_text(rc));
 		if (fd >= 0)
 			(void)close(fd);
 	}
@@ -652,46 +651,6 @@ static int open_desk(struct front *f, const struct conf *c)
 	return 0;
 }
 
-/* An empty directory that has no name any more, so that nobody can put anything
- * into it: the process's new root. */
-static int enter_nowhere(void)
-{
-	char path[] = "/run/fieldcertd.XXXXXX";
-
-	if (!mkdtemp(path) || chdir(path) < 0 || rmdir(path) < 0)
-		return -errno;
-	return 0;
-}
-
-static int jail(struct front *f, char why[CHILD_WHY_SIZE])
-{
-	const struct child *c = f->child;
-	const char *step = "new root";
-	int rc = 0;
-
-	if (c->root && (rc = enter_nowhere()) == 0) {
-		step = "user";
-		rc = jail_become(c->uid, c->gid, ".");
-	}
-	if (rc == 0) {
-		step = "landlock";
-		rc = jail_landlock(NULL, 0);
-		if (rc == -ENOSYS || rc == -EOPNOTSUPP) {
-			log_warning("event=no-landlock");
-			rc = 0;
-		}
-	}
-	if (rc == 0) {
-		step = "seccomp";
-		rc = jail_seccomp(front_syscalls,
-				  sizeof(front_syscalls) / sizeof(front_syscalls[0]));
-	}
-	if (rc < 0)
-		(void)snprintf(why, CHILD_WHY_SIZE, "jail, %s: %s", step,
-			       rc > -1000 ? strerror(-rc) : error_name(rc));
-	return rc;
-}
-
 static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY_SIZE])
 {
 	struct front *f = ctx;
@@ -707,7 +666,11 @@ static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY
 	if (rc == 0)
 		rc = frontauth_start(f->auth, conf, why);
 	if (rc == 0 && first)
-		rc = jail(f, why);
+		rc = child_confine(f->child, NULL, why);
+	if (rc == 0 && first)
+		rc = child_filter(front_syscalls,
+				  sizeof(front_syscalls) / sizeof(front_syscalls[0]),
+				  why);
 	if (rc < 0)
 		return rc;
 
@@ -779,7 +742,7 @@ int front_main(struct child *c)
 		rc = loop_run(loop, on_deadline, on_turn, f);
 out:
 	if (rc < 0)
-		log_error("event=ended error=\"%s\"", error_name(rc));
+		log_error("event=ended error=\"%s\"", neg_text(rc));
 	if (f)
 		frontauth_free(f->auth); /* wipes the secrets; the rest ends with us */
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

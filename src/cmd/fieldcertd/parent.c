@@ -17,6 +17,7 @@
 #include "sys/clock.h"
 #include "sys/jail.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum {
 	PROCESSES_MAX = 1 + 16 + 16, /* registrar, fronts, signers: conf's limits */
@@ -100,7 +101,7 @@ static void tell(struct process *p, const struct ipc_message *m, int fd)
 	ipc_build(&o, m);
 	rc = o.full ? FC_EFULL : chan_send(p->chan, buf, o.len, fd);
 	if (rc < 0 && rc != -EPIPE) /* -EPIPE: it has just died, SIGCHLD says so */
-		give_up(p, rc > -1000 ? strerror(-rc) : error_name(rc));
+		give_up(p, neg_text(rc));
 	else
 		await(p);
 }
@@ -325,7 +326,7 @@ static void on_child(void *ctx, int at, uint32_t events)
 		if (n > 0)
 			n = handle(p, buf, (size_t)n);
 		if (n < 0 && p->chan != NULL)
-			give_up(p, error_name((int)n));
+			give_up(p, neg_text((int)n));
 	}
 }
 
@@ -606,8 +607,7 @@ int parent_run(const struct parent_options *options)
 			     .status = EXIT_FAILURE };
 	rc = set_up(&x);
 	if (rc < 0) {
-		log_error("event=start why=\"%s\"",
-			  rc > -1000 ? strerror(-rc) : error_name(rc));
+		log_error("event=start why=\"%s\"", neg_text(rc));
 		if (x.loop != NULL)
 			stop(&x, EXIT_FAILURE);
 	}

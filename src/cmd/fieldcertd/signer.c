@@ -15,8 +15,8 @@
 #include "cmd/fieldcertd/signjobs.h"
 #include "cmd/fieldcertd/signstate.h"
 #include "sys/chan.h"
-#include "sys/jail.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum { QUEUE_MAX = 16 * 1024 * 1024 }; /* answers, to a slow registrar */
 
@@ -103,7 +103,7 @@ static void on_registrar(void *ctx, int at, uint32_t events)
 	if (n <= 0 || rc) {
 		if (rc)
 			log_error("event=registrar-message rc=%d why=\"%s\"", rc,
-				  error_name(rc));
+				  neg_text(rc));
 		drop_registrar(g);
 		return;
 	}
@@ -138,43 +138,6 @@ static int on_peer(void *ctx, const struct ipc_peer *p, int fd)
 	return 0;
 }
 
-/* An empty directory that has no name any more: the process's new root. */
-static int enter_nowhere(void)
-{
-	char path[] = "/run/fieldcertd.XXXXXX";
-
-	if (!mkdtemp(path) || chdir(path) < 0 || rmdir(path) < 0)
-		return -errno;
-	return 0;
-}
-
-static int jail(const struct child *c, char why[CHILD_WHY_SIZE])
-{
-	const char *step = "new root";
-	int rc = c->root ? enter_nowhere() : 0;
-
-	if (!rc && c->root) {
-		step = "user";
-		rc = jail_become(c->uid, c->gid, ".");
-	}
-	if (!rc) {
-		step = "landlock";
-		rc = jail_landlock(NULL, 0);
-		if (rc == -ENOSYS || rc == -EOPNOTSUPP) {
-			log_warning("no Landlock in this kernel");
-			rc = 0;
-		}
-	}
-	if (!rc) {
-		step = "seccomp";
-		rc = jail_seccomp(NULL, 0);
-	}
-	if (rc)
-		(void)snprintf(why, CHILD_WHY_SIZE, "jail, %s: %s", step,
-			       rc > -1000 ? strerror(-rc) : error_name(rc));
-	return rc;
-}
-
 static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY_SIZE])
 {
 	struct signer *g = ctx;
@@ -183,7 +146,9 @@ static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY
 
 	signfiles_clear(&g->files);
 	if (!rc && first)
-		rc = jail(g->child, why);
+		rc = child_confine(g->child, NULL, why);
+	if (!rc && first)
+		rc = child_filter(NULL, 0, why);
 	if (rc) {
 		if (fresh)
 			fresh->conf = NULL; /* still the caller's */
@@ -212,9 +177,7 @@ int signer_main(struct child *c)
 	if (!loop)
 		goto out;
 	g->child = c;
-	rc = jail_no_core();
-	if (!rc)
-		rc = child_init(c, &ops, g, loop);
+	rc = child_init(c, &ops, g, loop);
 	if (!rc)
 		rc = loop_run(loop, NULL, NULL, NULL);
 	drop_registrar(g);

@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "cmd/fieldcertd/registrar.h"
 #include "sys/log.h"
+#include "sys/neg.h"
 
 enum {
 	ROOM_MIN = 4096, /* devices that can be added before it must grow */
@@ -168,7 +169,7 @@ void table_update(struct registrar *r, const struct store_device *d)
 		r->table.t = b.t;
 	if (rc < 0 || b.left_out > 0)
 		log_error("event=table-update rc=%d why=\"%s\"", rc,
-			  rc < 0 ? error_name(rc) : "no room for its class");
+			  rc < 0 ? neg_text(rc) : "no room for its class");
 }
 
 void table_release(struct table *t)
