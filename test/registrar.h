@@ -44,7 +44,7 @@ struct world {
 
 static struct world w;
 
-/* ---- messages ------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static void send_to(struct chan *c, const struct ipc_message *m, int fd)
 {
@@ -293,8 +293,7 @@ static void delivered(uint32_t epoch)
 	send_to(w.front, &m, -1);
 }
 
-/* ---- the signer: what it was sent, and honest answers to it
- * ----------------------------- */
+/* ---- the signer: what it was sent, and honest answers to it ------------- */
 
 struct planned {
 	struct ipc_plan plan;
@@ -390,8 +389,7 @@ static void refuse_sign(uint64_t job, int32_t rc, const char *text)
 	send_to(w.signer, &m, -1);
 }
 
-/* ---- fieldcertctl
- * -------------------------------------------------------------------- */
+/* ---- fieldcertctl ------------------------------------------------------- */
 
 static struct control_message control_reply;
 
@@ -449,8 +447,7 @@ static void deny_device(bool deny)
 	control_change(&m);
 }
 
-/* ---- the database, as another program reads it
- * ------------------------------------------ */
+/* ---- the database, as another program reads it -------------------------- */
 
 static struct store_device device(void)
 {
@@ -525,8 +522,7 @@ static void wait_for_reason(const char *want)
 	fail_msg("\"%s\" is not in \"%s\"", want, device().waiting);
 }
 
-/* ---- whole ways
- * -------------------------------------------------------------------------- */
+/* ---- whole ways --------------------------------------------------------- */
 
 /* Asked once, made, and there. */
 static void issue_one(void)

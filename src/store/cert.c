@@ -169,7 +169,7 @@ int store_cert_count_since(struct store *s, int64_t since, uint64_t *ret)
 	return 0;
 }
 
-/* ---- files ---------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 int store_file_put(struct store *s, const struct mac *mac, uint32_t epoch, uint8_t set,
 		   const uint8_t *p, size_t len)

@@ -5,7 +5,7 @@
 
 enum { ERROR_LAST = 14 };
 
-/* ---- queue ---------------------------------------------------------------- */
+/* ---- queue -------------------------------------------------------------- */
 
 int store_queue_put(struct store *s, const struct mac *mac, uint8_t set, int64_t now)
 {
@@ -53,7 +53,7 @@ int store_queue_each(struct store *s,
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- issuers -------------------------------------------------------------- */
+/* ---- issuers ------------------------------------------------------------ */
 
 int store_issuer_put(struct store *s, const char *name, const uint8_t *cert,
 		     size_t cert_len, const uint8_t *wrapped, size_t wrapped_len)
@@ -81,7 +81,7 @@ int store_issuer_get(struct store *s, const char *name, const uint8_t **ret_cert
 	return 0;
 }
 
-/* ---- events --------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
 int store_event_put(struct store *s, const struct store_event *e)
 {
@@ -149,7 +149,7 @@ int store_error_counts(struct store *s, const char *class_name, uint64_t ret[15]
 	return 0;
 }
 
-/* ---- audit ---------------------------------------------------------------- */
+/* ---- audit -------------------------------------------------------------- */
 
 /* A text that somebody made longer than it can have been, or hid something in
  * behind a NUL, is read as empty, which no entry's is: its hash will not match. */
@@ -207,7 +207,7 @@ int store_audit_each(struct store *s, int (*fn)(void *ctx, const struct store_au
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- numbers with a name -------------------------------------------------- */
+/* ---- numbers with a name ------------------------------------------------ */
 
 int store_number_get(struct store *s, const char *name, int64_t *ret)
 {

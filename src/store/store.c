@@ -76,7 +76,7 @@ const char *store_error(const struct store *s)
 	return s->error;
 }
 
-/* ---- statements ----------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 static void release_row(struct store *s)
 {
@@ -217,7 +217,7 @@ int column_fixed(struct store *s, sqlite3_stmt *st, int i, uint8_t *ret, size_t 
 	return 0;
 }
 
-/* ---- transactions --------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------- */
 
 /* What is written to a file that has no name any more ends with this process, and
  * certificates cost a fee each. */
@@ -256,7 +256,7 @@ void store_rollback(struct store *s)
 		(void)store_run(s, store_use(s, SQL_ROLLBACK));
 }
 
-/* ---- the writer's lock ------------------------------------------------------ */
+/* ---- the writer's lock -------------------------------------------------- */
 
 static int lock_path(const char *path, char ret[PATH_MAX])
 {
@@ -339,7 +339,7 @@ out:
 	return rc;
 }
 
-/* ---- opening -------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 static int exec(struct store *s, const char *sql)
 {

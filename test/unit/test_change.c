@@ -406,8 +406,7 @@ static void updates_keep_what_is_left_out(void **state)
 	assert_non_null(strstr(last_audit(), "registered"));
 }
 
-/* ---- allow, deny, reset
- * ---------------------------------------------------------------- */
+/* ---- allow, deny, reset ------------------------------------------------- */
 
 static void execute_access(bool deny)
 {
@@ -487,8 +486,7 @@ static void s4_reset_begins_an_epoch(void **state)
 	assert_int_equal(device().epoch, 3);
 }
 
-/* ---- preload (S9)
- * ------------------------------------------------------------------------ */
+/* ---- preload (S9) ------------------------------------------------------- */
 
 static uint8_t file[CERTFILE_MAX];
 static struct out file_out;

@@ -116,7 +116,7 @@ static void s5_whose_key(void **state)
 	assert_false(policy_takes_registered(POLICY_KEY_SERVER, true));
 }
 
-/* ---- dates -------------------------------------------------------------------- */
+/* ---- dates -------------------------------------------------------------- */
 
 enum { NOW = 1000000000 };
 
@@ -172,7 +172,7 @@ static void a_wrong_clock_makes_no_certificate(void **state)
 	assert_null(policy_validity(&d, &from, &to));
 }
 
-/* ---- afterwards ------------------------------------------------------------------ */
+/* ---- afterwards --------------------------------------------------------- */
 
 static void n4_unbound_confirmation_counts_after_delivery_only(void **state)
 {

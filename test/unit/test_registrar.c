@@ -127,8 +127,7 @@ static void a_full_table_grows(void **state)
 	assert_true(devtable_find(&w.table, &pki_mac, &d));
 }
 
-/* ---- a request
- * ------------------------------------------------------------------------- */
+/* ---- a request ---------------------------------------------------------- */
 
 static void s3_not_found_first_and_the_file_later(void **state)
 {
@@ -281,8 +280,28 @@ static void s4_a_reset_in_the_middle_voids_the_plan(void **state)
 				IPC_CERT_SERIAL_LEN);
 }
 
-/* ---- kill -9
- * --------------------------------------------------------------------------- */
+static void s3_denied_in_the_middle_nothing_is_issued(void **state)
+{
+	struct planned p;
+	struct to_sign t;
+
+	(void)state;
+	(void)ask();
+	expect_plan(&p);
+	send_planned(&p);
+	expect_sign(&t);
+	deny_device(true);
+	send_signed(&t, t.tbs, t.tbs_len);
+	assert_int_equal(ask(), IPC_VERDICT_DENIED);
+	assert_int_equal(certs(CERT_ISSUED), 0);
+	expect_quiet(w.signer);
+	deny_device(false);
+	assert_int_equal(ask(), IPC_VERDICT_NOT_FOUND);
+	expect_sign(&t); /* the plan was kept */
+	assert_memory_equal(t.tbs, p.tbs, p.tbs_len);
+}
+
+/* ---- kill -9 ------------------------------------------------------------ */
 
 static void s4_killed_before_the_plan_it_is_planned_after(void **state)
 {
@@ -400,8 +419,7 @@ static void what_ends_three_signers_is_not_given_to_a_fourth(void **state)
 	expect_plan(&p);
 }
 
-/* ---- what signers refuse
- * ------------------------------------------------------------------ */
+/* ---- what signers refuse ------------------------------------------------ */
 
 static void s3_a_refusal_is_told_to_the_operator_and_not_repeated(void **state)
 {
@@ -581,8 +599,7 @@ static void n6_a_device_of_another_secret_set_gets_its_key_wrapped_again(void **
 	assert_int_equal(certs(CERT_ISSUED), 1);
 }
 
-/* ---- afterwards
- * ------------------------------------------------------------------------------ */
+/* ---- afterwards --------------------------------------------------------- */
 
 static void n4_an_early_confirmation_is_noted_but_does_not_count(void **state)
 {
@@ -668,8 +685,7 @@ static void the_digest_of_the_present_file(void **state)
 	assert_memory_equal(w.got.u.digest_is.digest, want, sizeof(want));
 }
 
-/* ---- issuers made here
- * ---------------------------------------------------------------------- */
+/* ---- issuers made here -------------------------------------------------- */
 
 static void send_made(void)
 {
@@ -730,8 +746,7 @@ static void an_issuer_that_cannot_be_made_is_told(void **state)
 	wait_for_reason("root ran out");
 }
 
-/* ---- a database that fails
- * -------------------------------------------------------------------- */
+/* ---- a database that fails ---------------------------------------------- */
 
 static void limit_file_size(rlim_t bytes)
 {
@@ -793,8 +808,25 @@ static void a_full_disk_is_not_found_and_seen_in_the_status(void **state)
 	assert_int_equal(certs(CERT_ISSUED), 1);
 }
 
-/* ---- who may say what
- * ---------------------------------------------------------------------------- */
+/* Nobody has to ask again. */
+static void the_queue_is_taken_up_again_when_the_disk_has_room(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	(void)ask();
+	expect_plan(&p);
+	limit_file_size(1);
+	send_planned(&p);
+	expect_quiet(w.signer);
+	limit_file_size(RLIM_INFINITY);
+	expect_plan(&p);
+	send_planned(&p);
+	expect(w.signer, IPC_SIGN);
+	assert_int_equal(certs(CERT_PLANNED), 1);
+}
+
+/* ---- who may say what --------------------------------------------------- */
 
 static void a_front_that_speaks_as_a_signer_is_cut_off(void **state)
 {

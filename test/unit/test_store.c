@@ -121,7 +121,7 @@ static void tamper(const char *sql)
 	(void)sqlite3_close(db);
 }
 
-/* ---- devices -------------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------ */
 
 static void a_device_is_read_as_it_was_written(void **state)
 {
@@ -288,7 +288,7 @@ static void a_public_key_has_one_owner(void **state)
 	assert_int_equal(store_key_owner(s, key, 300, &one, &owner), FC_EABSENT);
 }
 
-/* ---- certificates ---------------------------------------------------------------- */
+/* ---- certificates ------------------------------------------------------- */
 
 static void s4_one_certificate_per_device_and_epoch(void **state)
 {
@@ -509,8 +509,7 @@ static void s11_a_devices_events_are_limited(void **state)
 	assert_int_equal(n[2], 0);
 }
 
-/* ---- the file, its lock, its readers
- * --------------------------------------------------- */
+/* ---- the file, its lock, its readers ------------------------------------ */
 
 static void s8_readable_by_sqlites_own_tool_also_when_closed(void **state)
 {
@@ -636,8 +635,7 @@ static void values_nobody_wrote_are_an_error_not_a_crash(void **state)
 	assert_int_equal(store_device_get(s, &mac, &d), FC_ESTORE);
 }
 
-/* ---- crashes and full disks
- * ---------------------------------------------------------------- */
+/* ---- crashes and full disks --------------------------------------------- */
 
 /* In another process, which then ends as by kill -9. */
 static void in_a_process_that_dies(void (*fn)(void))

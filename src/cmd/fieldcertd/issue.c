@@ -61,7 +61,7 @@ void issue_changed(struct registrar *r, const struct store_device *d)
 		issue_drop(&r->issue, job);
 }
 
-/* ---- how a job ends --------------------------------------------------------- */
+/* ---- how a job ends ----------------------------------------------------- */
 
 static void done(struct registrar *r, struct issue_job *job)
 {
@@ -112,7 +112,7 @@ static void fail_blob(struct registrar *r, struct issue_job *job, int rc,
 	fail(r, job, why[0] ? why : error_name(rc));
 }
 
-/* ---- plan ------------------------------------------------------------------- */
+/* ---- plan --------------------------------------------------------------- */
 
 static int64_t get_clock_floor(struct registrar *r)
 {
@@ -242,7 +242,7 @@ static void plan_again(struct registrar *r, struct issue_job *job)
 	issue_again(&r->issue, job, ISSUE_NEED_PLAN);
 }
 
-/* ---- sign and wrap ------------------------------------------------------------ */
+/* ---- sign and wrap ------------------------------------------------------ */
 
 static void send_sign(struct registrar *r, struct issue_job *job, uint16_t signer,
 		      struct peer *p, const struct store_device *d,
@@ -407,7 +407,7 @@ void issue_pump(struct registrar *r)
 	}
 }
 
-/* ---- what signers answer ------------------------------------------------------ */
+/* ---- what signers answer ------------------------------------------------ */
 
 static int keep_plan(struct registrar *r, struct issue_job *job,
 		     const struct ipc_planned *m)

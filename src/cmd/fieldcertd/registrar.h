@@ -58,7 +58,7 @@ struct peer {
 	uint64_t counters[IPC_COUNTERS_MAX];
 };
 
-/* ---- outbox.c -------------------------------------------------------------- */
+/* ---- outbox.c ----------------------------------------------------------- */
 
 struct outbox_entry {
 	uint16_t peer;
@@ -86,7 +86,7 @@ void outbox_release(struct outbox *o);
 /* A message that depends on no commit. */
 int peer_send(struct peer *p, const struct ipc_message *m, int fd);
 
-/* ---- issuers.c --------------------------------------------------------------- */
+/* ---- issuers.c ---------------------------------------------------------- */
 
 struct issuer {
 	char name[IPC_NAME_MAX + 1];
@@ -121,7 +121,7 @@ enum issuer_state issuers_state(const struct registrar *r, const char *name,
 const struct issuer *issuers_find(const struct registrar *r, const char *name,
 				  size_t len);
 
-/* ---- table.c --------------------------------------------------------------------- */
+/* ---- table.c ------------------------------------------------------------ */
 
 struct table {
 	int fd; /* sealed memfd; -1: none */
@@ -155,13 +155,11 @@ int ctlsocket_listen(struct registrar *r);
 void ctlsocket_run(struct registrar *r);
 void ctlsocket_release(struct registrar *r);
 
-/* ---- status.c
- * -------------------------------------------------------------------------- */
+/* ---- status.c ----------------------------------------------------------- */
 
 void status_build(struct registrar *r, struct out *reply);
 
-/* ---- request.c
- * ----------------------------------------------------------------------------- */
+/* ---- request.c ---------------------------------------------------------- */
 
 void request_ask(struct registrar *r, struct peer *p, const struct ipc_ask *m);
 void request_digest(struct registrar *r, struct peer *p, const struct ipc_digest *m);
@@ -188,8 +186,7 @@ struct late {
 bool registrar_takes_registered(const struct conf_class *class,
 				const struct store_device *d);
 
-/* ---- issue.c
- * --------------------------------------------------------------------------------- */
+/* ---- issue.c ------------------------------------------------------------ */
 
 /* Have it made; its queue row is in this turn's transaction already. */
 void issue_want(struct registrar *r, const struct mac *mac, uint8_t set,
@@ -205,8 +202,7 @@ void issue_forget(struct registrar *r);
 void issue_changed(struct registrar *r, const struct store_device *d);
 void issue_reset_jobs(struct registrar *r);
 
-/* ---- registrar.c
- * --------------------------------------------------------------------------------- */
+/* ---- registrar.c -------------------------------------------------------- */
 
 struct registrar {
 	struct child *child;

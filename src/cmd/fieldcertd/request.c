@@ -20,7 +20,7 @@ static void answer(struct registrar *r, const struct peer *p, uint64_t ref,
 	outbox_put(r, p, &m);
 }
 
-/* ---- a request for the file (S3) ------------------------------------------- */
+/* ---- a request for the file (S3) ---------------------------------------- */
 
 static bool class_has_type(const struct conf_class *class, const char *type)
 {
@@ -191,7 +191,7 @@ void request_digest(struct registrar *r, struct peer *p, const struct ipc_digest
 	(void)peer_send(p, &out, -1);
 }
 
-/* ---- what devices say afterwards ------------------------------------------- */
+/* ---- what devices say afterwards ---------------------------------------- */
 
 void request_delivered(struct registrar *r, const struct ipc_delivered *m)
 {

@@ -11,7 +11,7 @@
 #include "crypto/spki.h"
 #include "crypto/x509check.h"
 
-/* ---- what every change does ------------------------------------------------ */
+/* ---- what every change does --------------------------------------------- */
 
 void change_say(struct change *c, const char *fmt, ...)
 {
@@ -53,7 +53,7 @@ static int no_such_device(struct change *c, const struct mac *mac, int rc)
 			     mac_text(mac, text));
 }
 
-/* ---- rows of the registry ---------------------------------------------------- */
+/* ---- rows of the registry ----------------------------------------------- */
 
 static bool blob_copy(const struct ipc_blob *b, char *ret, size_t size)
 {
@@ -280,7 +280,7 @@ static int change_devices(struct change *c, const struct control_devices *m)
 	return rc;
 }
 
-/* ---- single devices ------------------------------------------------------------ */
+/* ---- single devices ----------------------------------------------------- */
 
 static int change_access(struct change *c, const struct control_access *a)
 {
@@ -317,7 +317,7 @@ static int change_reset(struct change *c, const struct control_reset *m)
 	return change_record(c, "reset", &m->mac, d.epoch + 1, more);
 }
 
-/* ---- one request ---------------------------------------------------------------- */
+/* ---- one request -------------------------------------------------------- */
 
 static int run(struct change *c, const struct control_message *m)
 {
