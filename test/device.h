@@ -248,7 +248,7 @@ static void world_send_block(struct served *s)
 	if (s->mood == MOOD_ENDLESS)
 		tftp_build_data(&o, s->block, zeros, s->blksize);
 	else
-		tftp_build_data(&o, s->block, s->p + off, n);
+		tftp_build_data(&o, s->block, n > 0 ? s->p + off : NULL, n);
 	world_post(false, s->client_port, s->server_port, packet, o.len);
 	s->resend = world.now + 700;
 }
