@@ -12,7 +12,7 @@
 BUILD ?= release
 O     ?= build/$(BUILD)
 ifeq ($(origin CC),default)
-CC    := gcc
+CC    := $(if $(filter fuzz,$(BUILD)),clang,gcc)
 endif
 AR    ?= ar
 WERROR ?=
@@ -117,3 +117,29 @@ include $(wildcard tools/*.mk)
 .PHONY: clean
 clean:
 	rm -rf build
+
+define help_text
+Build
+  make                     programs into $(O)/bin/, the agent library into $(O)/lib/
+  make BUILD=asan          with AddressSanitizer and UBSan; also debug, cov, fuzz
+  make CC=clang O=FOLDER   with another compiler, into a folder of its own
+  make clean
+Test
+  make check               two compilers, every test, every rule of the tree   (sudo)
+  make check-fast          what a change needs within a minute
+  make check-full          check, then clang-tidy and cppcheck                 (sudo)
+  make tests               builds the test programs only
+  make fuzz DURATION=600   searches; FUZZ="ipc name" only with these targets
+  make fuzz-replay         runs every corpus through its target
+  make mutants             plants faults; the tests must notice; ONLY=word     (sudo)
+  make demo                one modem's way to its certificate, on real parts   (sudo)
+Install
+  make install             under PREFIX (/usr) below DESTDIR                   (sudo)
+  make uninstall
+  make packages            what the rest needs from Debian (packages.txt)      (sudo)
+endef
+
+.PHONY: help
+help:
+	$(info $(help_text))
+	@:

@@ -13,20 +13,21 @@ UNITS         := $(wildcard dist/*.service)
 
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR)
-	install -m 755 $(SBIN_PROGRAMS:%=$(O)/bin/%) $(DESTDIR)$(SBINDIR)
-	install -m 755 $(BIN_PROGRAMS:%=$(O)/bin/%) $(DESTDIR)$(BINDIR)
+	install -d "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(UNITDIR)"
+	install -m 755 $(SBIN_PROGRAMS:%=$(O)/bin/%) "$(DESTDIR)$(SBINDIR)"
+	install -m 755 $(BIN_PROGRAMS:%=$(O)/bin/%) "$(DESTDIR)$(BINDIR)"
 	set -e; for m in $(MAN_PAGES); do \
-		install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; \
+		install -D -m 644 $$m "$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}"; \
 	done
 	set -e; for u in $(UNITS); do \
-		sed 's,/usr/sbin/,$(SBINDIR)/,' $$u > $(DESTDIR)$(UNITDIR)/$${u##*/}; \
-		chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/}; \
+		sed 's,/usr/sbin/,$(SBINDIR)/,' $$u > "$(DESTDIR)$(UNITDIR)/$${u##*/}"; \
+		chmod 644 "$(DESTDIR)$(UNITDIR)/$${u##*/}"; \
 	done
 
 uninstall:
-	rm -f $(SBIN_PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(BIN_PROGRAMS:%=$(DESTDIR)$(BINDIR)/%)
+	set -e; for p in $(SBIN_PROGRAMS); do rm -f "$(DESTDIR)$(SBINDIR)/$$p"; done
+	set -e; for p in $(BIN_PROGRAMS); do rm -f "$(DESTDIR)$(BINDIR)/$$p"; done
 	set -e; for m in $(MAN_PAGES); do \
-		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; \
+		rm -f "$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}"; \
 	done
-	rm -f $(UNITS:dist/%=$(DESTDIR)$(UNITDIR)/%)
+	set -e; for u in $(UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$${u##*/}"; done
