@@ -354,8 +354,11 @@ int confutil_scan(struct conf_file *f, const cfg_opt_t *opts, char *text, size_t
 {
 	struct scan s = { .file = f, .text = text, .len = len, .line = 1 };
 	const char *nul = memchr(text, 0, len);
+	static const char mark[] = "\xef\xbb\xbf"; /* what some editors begin with */
 	struct token t;
 
+	if (len >= 3 && memcmp(text, mark, 3) == 0)
+		blank(&s, 0, 3);
 	if (nul != NULL) {
 		for (const char *p = text; p < nul; p++)
 			s.line += *p == '\n';

@@ -61,9 +61,27 @@ int file_read_fd(int fd, size_t max, uint8_t **ret, size_t *ret_len)
 	return 0;
 }
 
+int file_open(const char *path)
+{
+	int fd = neg(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)), rc;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	rc = neg(fstat(fd, &st));
+	if (rc == 0 && S_ISDIR(st.st_mode))
+		rc = -EISDIR;
+	if (rc == 0 && S_ISFIFO(st.st_mode))
+		rc = -ESPIPE;
+	if (rc == 0)
+		return fd;
+	(void)close(fd);
+	return rc;
+}
+
 int file_read(const char *path, size_t max, uint8_t **ret, size_t *ret_len)
 {
-	int fd = neg(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+	int fd = file_open(path);
 	int rc;
 
 	if (fd < 0)

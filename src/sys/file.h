@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Opened for reading, without waiting for anybody.  -EISDIR, -ESPIPE: a directory, or
+ * a pipe that somebody put in a file's place. */
+int file_open(const char *path);
+
 /* All of an open descriptor, from its start, into malloc'ed memory with a NUL
  * behind it. -EFBIG over max. */
 int file_read_fd(int fd, size_t max, uint8_t **ret, size_t *ret_len);

@@ -72,6 +72,18 @@ def test_secrets_readable_by_others_are_refused(make_server):
     server.start()
 
 
+@pytest.mark.parametrize("which", ["secrets/keybox", "secrets/storage", "pki/manufacturer.pem"])
+def test_pipe_in_a_files_place_is_not_waited_for(make_server, which):
+    server = make_server(start=False, add=False)
+    path = server.dir / which
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    for argv in (["-t"], []):
+        done = subprocess.run([SERVER, "-c", server.conf, *argv], capture_output=True, text=True, timeout=15)
+        assert done.returncode == 1
+        assert path.name in done.stderr and "a pipe" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("missing", ["secrets/request", "pki/manufacturer.pem", "secrets/storage"])
 def test_missing_file_is_named(make_server, missing):
     server = make_server(start=False, add=False)

@@ -332,6 +332,11 @@ static void test_read_refuses_more_than_its_limit(void **state)
 	assert_int_equal(file_read(path, 5, &p, &len), 0);
 	free(p);
 	assert_int_equal(file_read(w->path, 5, &p, &len), -EISDIR);
+	/* nobody writes to it: it must not be waited for */
+	(void)snprintf(path, sizeof(path), "%s/pipe", w->path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(file_read(path, 5, &p, &len), -ESPIPE);
+	assert_int_equal(unlink(path), 0);
 	(void)snprintf(path, sizeof(path), "%s/none", w->path);
 	assert_int_equal(file_read(path, 5, &p, &len), -ENOENT);
 	/* A file that does not tell its size. */

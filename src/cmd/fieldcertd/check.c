@@ -55,10 +55,11 @@ static struct bytes read_file(struct check *k, const char *what, const char *pat
 			      size_t max, bool private)
 {
 	struct bytes b = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc = 0;
+	int fd = file_open(path), rc = 0;
 
 	if (fd < 0) {
-		find(k, true, "%s: %s: %s", what, path, strerror(errno));
+		find(k, true, "%s: %s: %s", what, path,
+		     fd == -ESPIPE ? "a pipe is no file" : strerror(-fd));
 		return b;
 	}
 	if (private && (rc = file_is_private(fd)) == -EACCES)

@@ -55,8 +55,8 @@ static int open_one(struct estate *e, enum ipc_secret_kind kind, const char *nam
 
 	if (path == NULL)
 		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	rc = fd < 0 ? -errno : private ? file_is_private(fd) : 0;
+	fd = file_open(path);
+	rc = fd < 0 ? fd : private ? file_is_private(fd) : 0;
 	if (rc < 0) {
 		log_error("event=open path=\"%s\" why=\"%s\"", path, strerror(-rc));
 		if (fd >= 0)
