@@ -490,6 +490,33 @@ static void test_record_is_private_and_alone(void **state)
 	(void)close(held);
 }
 
+static void test_read_only_flash_can_be_read(void **state)
+{
+	uint8_t got[NEW_LEN];
+	size_t len = 0;
+	int fd;
+
+	(void)state;
+	fill_records();
+	write_new();
+	begin_counting();
+	fail_at = 1; /* the lock's file */
+	fail_errno = EROFS;
+	fd = flash_open(flash_path, true);
+	end_counting();
+	assert_true(fd >= 0);
+	assert_int_equal(flash_read(fd, got, sizeof(got), &len), 0);
+	assert_int_equal(len, NEW_LEN);
+	assert_memory_equal(got, new_record, NEW_LEN);
+	(void)close(fd);
+
+	begin_counting();
+	fail_at = 1;
+	fail_errno = EACCES;
+	assert_int_equal(flash_open(flash_path, true), -EACCES);
+	end_counting();
+}
+
 static void test_record_too_big_is_refused(void **state)
 {
 	uint8_t small[16];
@@ -809,6 +836,7 @@ int main(void)
 		TEST(test_error_at_each_call),
 		TEST(test_short_writes),
 		TEST(test_record_is_private_and_alone),
+		TEST(test_read_only_flash_can_be_read),
 		TEST(test_record_too_big_is_refused),
 		TEST(test_install_cut_at_each_call),
 		TEST(test_export_cut_at_each_call),

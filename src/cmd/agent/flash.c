@@ -17,8 +17,8 @@ static int take_lock(int dirfd)
 	int fd = openat(dirfd, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			0600);
 
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) /* what nobody can write to needs no lock, and can still be read */
+		return errno == EROFS ? 0 : -errno;
 	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
 		return 0;
 	int rc = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;

@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 /* The directory, made (mode 0700) when it is not there.  lock: -EBUSY when another
- * process holds it.  A descriptor, or -errno. */
+ * process holds it.  A descriptor, or -errno.  A read-only file system is no failure:
+ * what is installed counts, and flash_write will tell (error 11). */
 int flash_open(const char *path, bool lock);
 
 /* The record: 0, FC_EABSENT, -EFBIG, -errno. */
