@@ -76,6 +76,12 @@ def test_hostile_text_is_shown_escaped(empty):
         assert done.returncode != 0 and "\x1b" not in done.stderr and "\\x1b" in done.stderr
 
 
+def test_directory_in_a_files_place(empty, tmp_path):
+    for argv in (["file", "show"], ["device", "import"], ["preload"]):
+        done = empty.ctl(*argv, tmp_path, check=False)
+        assert done.returncode == 1 and "Is a directory" in done.stderr
+
+
 def test_import(empty, tmp_path):
     """mac, serial, class, type, public key; in any order of columns."""
     keys = [base64.b64encode(any_spki()).decode() for _ in range(2)]

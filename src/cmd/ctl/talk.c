@@ -169,14 +169,17 @@ static int read_stream(FILE *f, size_t max, uint8_t **ret, size_t *ret_len)
 {
 	size_t cap = 64 * 1024, len = 0;
 	uint8_t *buf = malloc(cap + 1);
+	int why = 0;
 
 	while (buf && len <= max) {
 		uint8_t *more;
 		size_t n = fread(buf + len, 1, cap - len, f);
 
 		len += n;
-		if (len < cap)
+		if (len < cap) {
+			why = ferror(f) ? errno : 0;
 			break;
+		}
 		more = realloc(buf, (cap *= 2) + 1);
 		if (!more)
 			free(buf);
@@ -184,9 +187,9 @@ static int read_stream(FILE *f, size_t max, uint8_t **ret, size_t *ret_len)
 	}
 	if (!buf)
 		return -ENOMEM;
-	if (len > max || ferror(f)) {
+	if (len > max || why != 0) {
 		free(buf);
-		return len > max ? -EFBIG : -EIO;
+		return len > max ? -EFBIG : -why;
 	}
 	buf[len] = '\0';
 	*ret = buf;
