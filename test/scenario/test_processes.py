@@ -180,3 +180,15 @@ def test_every_setting_is_in_the_manual():
     assert len(settings) > 40
     explained = set(re.findall(r"[a-z-]+", " ".join(re.findall(r"^\.It Ic (.*)$", manual, re.M))))
     assert settings - explained == set()
+
+
+def test_every_column_is_in_the_manual():
+    manual = (ROOT / "man/fieldcertd.8").read_text()
+    manual = manual[manual.index(".Sh DATABASE") : manual.index(".Sh FILES")]
+    schema = re.sub(r'"\s*"', "", (ROOT / "src/store/schema.c").read_text())
+    tables = re.findall(r"CREATE TABLE (\w+) \((.*?)\)(?: WITHOUT ROWID)?;", schema)
+    assert len(tables) == 8
+    explained = set(re.findall(r"\w+", " ".join(re.findall(r"^\.(?:It )?Ic (.*)$", manual, re.M))))
+    for table, columns in tables:
+        names = set(re.findall(r"(?:^| )(\w+) (?:TEXT|INTEGER|BLOB)", columns))
+        assert names and {table} | names <= explained
