@@ -15,9 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/errors.h"
-#include "base/escape.h"
 #include "cmd/fieldcertd/child.h"
 #include "cmd/fieldcertd/frontauth.h"
+#include "cmd/fieldcertd/frontlog.h"
+#include "cmd/fieldcertd/frontnet.h"
 #include "core/desk.h"
 #include "core/devtable.h"
 #include "sys/chan.h"
@@ -31,28 +32,13 @@
 static const int front_syscalls[] = { SYS_recvmmsg, SYS_sendmmsg };
 
 enum {
-	SOCKETS_MAX = CONF_LISTEN_MAX * (1 + CONF_PORTS_MAX),
-	RECEIVE_SIZE = 1024, /* twice the longest request: longer is refused */
-	BATCHES_AT_ONCE = 4, /* of one socket, before others have their turn */
 	REGISTRAR_QUEUE_MAX = 1 << 20,
 	REGISTRAR_AT_ONCE = 256, /* messages read before datagrams have their turn */
 	COUNTERS_MS = 1000,
-	LOG_LINES_PER_S = 20, /* of what strangers can cause */
-	SECRET_BITS_MIN = 128,
-	NAME_SHOWN_MAX = 64, /* bytes of an untrusted name or text in a line */
-	SHOWN_SIZE = 4 * NAME_SHOWN_MAX + 8
+	SECRET_BITS_MIN = 128
 };
 
 static_assert((int)CHILD_WHY_SIZE == (int)FRONTAUTH_WHY_SIZE, "handed through");
-
-struct sock {
-	struct front *front;
-	int fd;
-	uint16_t listener, tid;
-	struct udp_batch *batch; /* to be sent at the end of the turn */
-	int n;
-	bool dirty; /* listed in front.dirty */
-};
 
 struct front {
 	struct child *child;
@@ -60,17 +46,8 @@ struct front {
 	struct conf *conf; /* in force; NULL before the first start */
 	struct desk desk;
 	uint32_t n_slots;
-	size_t packet_size; /* of the batches' buffers */
-	struct udp_batch *in;
-
-	struct sock socks[SOCKETS_MAX];
-	size_t n_socks;
-	uint16_t n_tids[CONF_LISTEN_MAX]; /* transfer sockets so far */
-	struct sock *request[CONF_LISTEN_MAX];
-	struct sock *transfer[CONF_LISTEN_MAX][CONF_PORTS_MAX];
-	struct sock *dirty[SOCKETS_MAX];
-	size_t n_dirty;
-	bool listening; /* the sockets are in the loop */
+	struct frontnet net;
+	struct frontlog log;
 
 	struct chan *registrar;
 	bool registrar_waits; /* for EPOLLOUT */
@@ -80,90 +57,7 @@ struct front {
 
 	uint64_t told[DESK_COUNTERS]; /* counters as the registrar knows them */
 	uint64_t tell_at;             /* ms */
-	uint64_t log_since;           /* ms */
-	unsigned log_lines, log_left_out;
 };
-
-/* ---- the log ---------------------------------------------------------------- */
-
-/* May this line be written, which a stranger can cause at will? */
-static bool log_allowed(struct front *f, uint64_t now)
-{
-	if (now - f->log_since >= 1000) {
-		if (f->log_left_out > 0)
-			log_info("event=lines-left-out n=%u", f->log_left_out);
-		f->log_since = now;
-		f->log_lines = f->log_left_out = 0;
-	}
-	if (f->log_lines == LOG_LINES_PER_S) {
-		f->log_left_out++;
-		return false;
-	}
-	f->log_lines++;
-	return true;
-}
-
-static const char *addr_text(const struct desk_addr *a, char ret[64])
-{
-	struct udp_addr u = { .port = a->port, .scope = a->scope };
-
-	memcpy(u.ip, a->ip, sizeof(u.ip));
-	return udp_addr_text(&u, ret);
-}
-
-static const char *shown(const void *p, size_t len, char ret[SHOWN_SIZE])
-{
-	struct out o = out_of(ret, SHOWN_SIZE);
-
-	if (len > 0)
-		escape_log(&o, p, len, NAME_SHOWN_MAX);
-	return out_cstr(&o) ? ret : "";
-}
-
-static void log_remark(struct front *f, const struct desk_todo *t, uint64_t now)
-{
-	const char *event = t->act == DESK_REPLY ? "refused" : "noticed";
-	const char *why = desk_counter_name(t->remark);
-	char peer[64], name[SHOWN_SIZE], mac[MAC_TEXT_SIZE];
-
-	if (!log_allowed(f, now))
-		return;
-	(void)addr_text(&t->way.peer, peer);
-	if (t->raw_name)
-		log_info("event=%s why=%s peer=%s name=\"%s\"", event, why, peer,
-			 shown(t->raw_name, t->raw_name_len, name));
-	else if (mac_is_device(&t->name.mac))
-		log_info("event=%s why=%s peer=%s mac=%s", event, why, peer,
-			 mac_text(&t->name.mac, mac));
-	else
-		log_info("event=%s why=%s peer=%s", event, why, peer);
-}
-
-static const char *const end_names[] = {
-	[DESK_END_NONE] = "none",
-	[DESK_END_DELIVERED] = "delivered",
-	[DESK_END_CONFIRMED] = "confirmed",
-	[DESK_END_GIVEN_UP] = "given-up",
-	[DESK_END_UNPROVEN] = "never-acknowledged",
-	[DESK_END_ABORTED] = "aborted",
-	[DESK_END_REPLACED] = "replaced",
-};
-
-static void log_end(struct front *f, const struct desk_end *e, uint64_t now)
-{
-	char peer[64], text[SHOWN_SIZE], mac[MAC_TEXT_SIZE];
-
-	if (e->why != DESK_END_DELIVERED && !log_allowed(f, now))
-		return;
-	log_info("event=transfer end=%s mac=%s peer=%s epoch=%" PRIu32 " bytes=%" PRIu32
-		 " blksize=%" PRIu32 " windowsize=%" PRIu32 " resent=%" PRIu32
-		 " ms=%" PRIu32 "%s%s%s",
-		 end_names[e->why], mac_text(&e->mac, mac), addr_text(&e->peer, peer),
-		 e->epoch, e->bytes, e->blksize, e->window, e->resent, e->took_ms,
-		 e->why == DESK_END_ABORTED ? " text=\"" : "",
-		 shown(e->text, e->text_len, text),
-		 e->why == DESK_END_ABORTED ? "\"" : "");
-}
 
 /* ---- to the registrar --------------------------------------------------------- */
 
@@ -267,80 +161,29 @@ static void tell_counters(struct front *f, uint64_t now)
 	tell(f, &m);
 }
 
-/* ---- to the network --------------------------------------------------------- */
-
-static void flush_sock(struct front *f, struct sock *s)
-{
-	int sent = s->n > 0 ? udp_send(s->fd, s->batch, s->n) : 0;
-
-	for (int i = sent > 0 ? sent : 0; i < s->n; i++)
-		desk_count(&f->desk, DESK_SEND_FAILED);
-	s->n = 0;
-}
-
-static void flush_all(struct front *f)
-{
-	for (size_t i = 0; i < f->n_dirty; i++) {
-		flush_sock(f, f->dirty[i]);
-		f->dirty[i]->dirty = false;
-	}
-	f->n_dirty = 0;
-}
-
-static struct sock *sock_of(struct front *f, const struct desk_way *w)
-{
-	return w->tid == DESK_REQUEST_TID ? f->request[w->listener]
-					  : f->transfer[w->listener][w->tid];
-}
-
-/* The next free datagram of a socket's batch, on its way to w's peer. */
-static struct udp_packet *packet_to(struct front *f, struct sock *s,
-				    const struct desk_way *w)
-{
-	struct udp_packet *p;
-
-	if (s->n == UDP_BATCH)
-		flush_sock(f, s);
-	if (!s->dirty) {
-		s->dirty = true;
-		f->dirty[f->n_dirty++] = s;
-	}
-	p = udp_packet(s->batch, s->n);
-	memcpy(p->peer.ip, w->peer.ip, sizeof(p->peer.ip));
-	p->peer.port = w->peer.port;
-	p->peer.scope = w->peer.scope;
-	memcpy(p->local.ip, w->local.ip, sizeof(p->local.ip));
-	p->local.port = 0;
-	p->local.scope = w->local.scope;
-	return p;
-}
+/* ---- what the desk says ------------------------------------------------------ */
 
 static void send_reply(struct front *f, const struct desk_todo *t)
 {
-	struct sock *s = sock_of(f, &t->way);
-	struct udp_packet *p = packet_to(f, s, &t->way);
+	struct udp_packet *p = frontnet_packet(&f->net, &t->way);
 
 	memcpy(p->p, t->reply, t->reply_len);
 	p->len = t->reply_len;
-	s->n++;
+	frontnet_put(&f->net, &t->way);
 }
 
 static void send_transfer(struct front *f, const struct desk_todo *t)
 {
-	struct sock *s = sock_of(f, &t->way);
-
 	for (;;) {
-		struct udp_packet *p = packet_to(f, s, &t->way);
-		struct out o = out_of(p->p, f->packet_size);
+		struct udp_packet *p = frontnet_packet(&f->net, &t->way);
+		struct out o = out_of(p->p, f->net.packet_size);
 
 		if (!desk_packet(&f->desk, t->slot, &o))
 			return;
 		p->len = o.len;
-		s->n++;
+		frontnet_put(&f->net, &t->way);
 	}
 }
-
-/* ---- what the desk says ------------------------------------------------------ */
 
 static void authenticate(struct front *f, struct desk_todo *t, uint64_t now)
 {
@@ -356,13 +199,13 @@ static void carry_out(struct front *f, struct desk_todo *t, uint64_t now)
 	if (t->act == DESK_AUTHENTICATE)
 		authenticate(f, t, now);
 	if (t->end.why != DESK_END_NONE) {
-		log_end(f, &t->end, now);
+		frontlog_end(&f->log, &t->end, now);
 		if (t->end.why == DESK_END_DELIVERED ||
 		    t->end.why == DESK_END_CONFIRMED)
 			tell_end(f, &t->end);
 	}
 	if (t->remark != DESK_COUNTERS)
-		log_remark(f, t, now);
+		frontlog_remark(&f->log, t, now);
 
 	switch (t->act) {
 	case DESK_REPLY:
@@ -389,55 +232,21 @@ static void carry_out(struct front *f, struct desk_todo *t, uint64_t now)
 	}
 }
 
-static struct desk_way way_of(const struct udp_packet *p, const struct sock *s)
+static void on_datagram(void *ctx, const struct desk_way *way, const void *p,
+			size_t len, bool truncated, uint64_t now)
 {
-	struct desk_way w = { .listener = s->listener, .tid = s->tid };
-
-	memcpy(w.peer.ip, p->peer.ip, sizeof(w.peer.ip));
-	w.peer.port = p->peer.port;
-	w.peer.scope = p->peer.scope;
-	memcpy(w.local.ip, p->local.ip, sizeof(w.local.ip));
-	w.local.scope = p->local.scope;
-	return w;
-}
-
-static void on_datagrams(void *ctx, int fd, uint32_t events)
-{
-	const struct sock *s = ctx;
-	struct front *f = s->front;
-	uint64_t now = clock_ms(), truncated;
+	struct front *f = ctx;
 	struct desk_todo t;
 
-	(void)events;
-	for (int batch = 0; batch < BATCHES_AT_ONCE; batch++) {
-		int n = udp_receive(fd, f->in, &truncated);
-
-		for (int i = 0; i < n; i++) {
-			const struct udp_packet *p = udp_packet(f->in, i);
-			struct desk_way w = way_of(p, s);
-
-			desk_datagram(&f->desk, &w, p->p, p->len, truncated >> i & 1,
-				      now, &t);
-			carry_out(f, &t, now);
-		}
-		if (n < UDP_BATCH)
-			break;
-	}
+	desk_datagram(&f->desk, way, p, len, truncated, now, &t);
+	carry_out(f, &t, now);
 }
 
 /* ---- what the registrar says --------------------------------------------------- */
 
 static int listen_now(struct front *f)
 {
-	int rc = 0;
-
-	if (f->listening || !f->conf || !f->table)
-		return 0;
-	for (size_t i = 0; i < f->n_socks && rc == 0; i++)
-		rc = loop_add(f->child->loop, f->socks[i].fd, EPOLLIN, on_datagrams,
-			      &f->socks[i]);
-	f->listening = rc == 0;
-	return rc;
+	return f->conf && f->table ? frontnet_listen(&f->net, f->child->loop) : 0;
 }
 
 /* Map the new table, then let go of the old.  It can't shrink under us. */
@@ -512,7 +321,7 @@ static void on_registrar(void *ctx, int chan, uint32_t events)
 			return;
 		}
 		rc = on_registrar_message(f, (size_t)n, fd, now);
-		if (rc < 0 && log_allowed(f, now))
+		if (rc < 0 && frontlog_allowed(&f->log, now))
 			log_error("event=registrar-message error=\"%s\"", neg_text(rc));
 		if (fd >= 0)
 			(void)close(fd);
@@ -562,25 +371,12 @@ static int on_secret(void *ctx, const struct ipc_secret *s, const char *name,
 static int on_socket(void *ctx, const struct ipc_socket *s, int fd)
 {
 	struct front *f = ctx;
-	struct sock *k = &f->socks[f->n_socks];
 
-	if (f->conf || f->n_socks == SOCKETS_MAX || s->listener >= CONF_LISTEN_MAX ||
-	    (s->transfer ? f->n_tids[s->listener] == CONF_PORTS_MAX
-			 : f->request[s->listener] != NULL)) {
+	if (f->conf) { /* only before the first start */
 		(void)close(fd);
 		return FC_EPROTO;
 	}
-	*k = (struct sock){
-		.front = f, .fd = fd, .listener = s->listener, .tid = DESK_REQUEST_TID
-	};
-	if (s->transfer) {
-		k->tid = f->n_tids[s->listener]++;
-		f->transfer[s->listener][k->tid] = k;
-	} else {
-		f->request[s->listener] = k;
-	}
-	f->n_socks++;
-	return 0;
+	return frontnet_add(&f->net, s, fd);
 }
 
 static struct desk_limits limits_of(const struct conf *c)
@@ -591,42 +387,12 @@ static struct desk_limits limits_of(const struct conf *c)
 					       .tries = c->tries } };
 }
 
-/* Buffers for the largest datagram of this configuration.  What waits in the old
- * ones has left before. */
-static int make_batches(struct front *f, const struct conf *c)
+/* The largest datagram of this configuration. */
+static size_t packet_size(const struct conf *c)
 {
 	size_t size = c->blksize_max + TFTP_HEADER_LEN;
 
-	if (size < DESK_REPLY_MAX)
-		size = DESK_REPLY_MAX;
-	if (size <= f->packet_size)
-		return 0;
-	flush_all(f);
-	for (size_t i = 0; i < f->n_socks; i++) {
-		struct udp_batch *b = udp_batch_new(size);
-
-		if (!b)
-			return -ENOMEM;
-		udp_batch_free(f->socks[i].batch);
-		f->socks[i].batch = b;
-	}
-	f->packet_size = size;
-	return 0;
-}
-
-/* As many as every listener has; each must have its request socket. */
-static int tids(const struct front *f, const struct conf *c, uint16_t *ret)
-{
-	uint16_t n = CONF_PORTS_MAX;
-
-	for (size_t i = 0; i < CONF_LISTEN_MAX; i++) {
-		if ((i < c->n_listen) != (f->request[i] != NULL))
-			return FC_EPROTO;
-		if (i < c->n_listen && f->n_tids[i] < n)
-			n = f->n_tids[i];
-	}
-	*ret = c->single_port ? 0 : n;
-	return 0;
+	return size < DESK_REPLY_MAX ? DESK_REPLY_MAX : size;
 }
 
 static int open_desk(struct front *f, const struct conf *c)
@@ -635,7 +401,7 @@ static int open_desk(struct front *f, const struct conf *c)
 				    .limits = limits_of(c) };
 	size_t size = desk_size(c->transfers_max);
 	void *memory;
-	int rc = tids(f, c, &setup.n_tids);
+	int rc = frontnet_transfer_sockets(&f->net, c, &setup.n_tids);
 
 	if (rc < 0)
 		return rc;
@@ -655,7 +421,7 @@ static int on_start(void *ctx, struct conf *conf, bool first, char why[CHILD_WHY
 {
 	struct front *f = ctx;
 	struct desk_limits limits = limits_of(conf);
-	int rc = make_batches(f, conf);
+	int rc = frontnet_reserve(&f->net, packet_size(conf));
 
 	(void)snprintf(why, CHILD_WHY_SIZE, "no memory");
 	if (rc == 0 && first) {
@@ -710,7 +476,8 @@ static void on_turn(void *ctx, uint64_t now)
 		return;
 	while (desk_expire(&f->desk, now, &t))
 		carry_out(f, &t, now);
-	flush_all(f);
+	for (unsigned n = frontnet_flush(&f->net); n > 0; n--)
+		desk_count(&f->desk, DESK_SEND_FAILED);
 	tell_counters(f, now);
 	if (f->registrar && chan_pending(f->registrar) != f->registrar_waits) {
 		f->registrar_waits = !f->registrar_waits;
@@ -726,15 +493,25 @@ static const struct child_ops front_ops = {
 	.start = on_start,
 };
 
+static void front_free(struct front *f)
+{
+	chan_free(f->registrar);
+	frontnet_release(&f->net);
+	frontauth_free(f->auth);
+	conf_free(f->conf);
+	free(f->message);
+	free(f);
+}
+
 int front_main(struct child *c)
 {
 	struct front *f = calloc(1, sizeof(*f));
-	struct loop *loop = loop_new();
+	struct loop *loop = f ? loop_new() : NULL;
 	int rc = -ENOMEM;
 
-	if (!f || !loop || !(f->auth = frontauth_new()) ||
-	    !(f->in = udp_batch_new(RECEIVE_SIZE)) ||
-	    !(f->message = malloc(IPC_MESSAGE_MAX)))
+	if (!loop || !(f->auth = frontauth_new()) ||
+	    !(f->message = malloc(IPC_MESSAGE_MAX)) ||
+	    (rc = frontnet_init(&f->net, on_datagram, f)) < 0)
 		goto out;
 	f->child = c;
 	rc = child_init(c, &front_ops, f, loop);
@@ -744,6 +521,7 @@ out:
 	if (rc < 0)
 		log_error("event=ended error=\"%s\"", neg_text(rc));
 	if (f)
-		frontauth_free(f->auth); /* wipes the secrets; the rest ends with us */
+		front_free(f);
+	loop_free(loop);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

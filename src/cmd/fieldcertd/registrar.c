@@ -374,15 +374,24 @@ static int locate(const char *path, char dir[PATH_MAX], char name[PATH_MAX])
 	return realpath(dirname(real), dir) ? 0 : -errno;
 }
 
-/* fieldcertctl writes by itself while there is no registrar; that ends soon. */
+static bool is_server(const char *holder)
+{
+	static const char server[] = "fieldcertd,";
+
+	return strncmp(holder, server, sizeof(server) - 1) == 0;
+}
+
+/* fieldcertctl holds the lock for one change and is waited for; a server keeps it. */
 static int open_patiently(const char *path, struct store **ret)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
 	uint64_t until = clock_ms() + LOCK_WAIT_MS;
+	char holder[STORE_HOLDER_SIZE];
 	int rc;
 
 	while ((rc = store_open(path, STORE_WRITE, ret)) == -EBUSY &&
-	       clock_ms() < until)
+	       clock_ms() < until &&
+	       !(store_lock_holder(path, holder) == 0 && is_server(holder)))
 		(void)nanosleep(&pause, NULL);
 	return rc;
 }
