@@ -137,7 +137,7 @@ static void take_table(void)
 	size = lseek(fd, 0, SEEK_END);
 	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
-	/* nobody else can write to it (DESIGN: a sealed memfd) */
+	/* nobody else can write to it (ARCHITECTURE.md: a sealed memfd) */
 	assert_ptr_equal(
 		mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
 		MAP_FAILED);

@@ -4,7 +4,7 @@
  * (SPEC N1).  A section of the same name in the operator's file replaces one.
  *
  * docsis-legacy: BPI+ of DOCSIS 1.1 to 3.0. SHA-1, RSA-1024 allowed, 20 years, and
- *	at most the 1400 bytes that the draft MIB holds (OLD-MIB).
+ *	at most the 1400 bytes that the MIB before RFC 4131 holds.
  * eurodocsis: the same under Excentis' names.
  * docsis-3.1: the PKI of 2014. SHA-256, RSA-2048, key usage; CA for 35 years.
  * packetcable: terminal adapters, which need no RSA key for BPI+. */

@@ -53,7 +53,7 @@ struct conf_rdn {
 	const char *text;
 };
 
-/* profile "docsis-3.1" { … }: three are built in, an operator can add more. */
+/* profile "docsis-3.1" { … }: four are built in, an operator can add more. */
 struct conf_profile {
 	const char *name;
 	struct conf_rdn subject[CONF_RDN_MAX], manufacturer[CONF_RDN_MAX];

@@ -1,5 +1,5 @@
 /* The device table: what a front must know of a device to judge a name without
- * asking anyone (SPEC S2; DESIGN "Processes").
+ * asking anyone (SPEC S2; ARCHITECTURE.md, "Processes").
  *
  * One region of shared memory, written by the registrar alone while fronts read
  * it.  A device is two 64-bit atomic words, so that a reader sees an entry as it

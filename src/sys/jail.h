@@ -1,6 +1,6 @@
 /* What a process may still do: its own user, chroot, seccomp, Landlock, no core
- * files (DESIGN "Processes").  The system calls a role needs are declared beside
- * the role, in its own file, and handed in here.
+ * files (ARCHITECTURE.md, "Processes").  The system calls a role needs are declared
+ * beside the role, in its own file, and handed in here.
  *
  * In sanitizer and coverage builds (sys/sanitizer.h), whose runtimes need files
  * and /proc, jail_landlock and jail_seccomp succeed and do nothing. */

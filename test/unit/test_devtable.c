@@ -130,7 +130,7 @@ static void many_devices(void **state)
 	free(area.p);
 }
 
-/* A million devices in well under 100 MB (DESIGN, "Processes"). */
+/* A million devices in well under 100 MB (ARCHITECTURE.md, "Processes"). */
 static void a_million_fits(void **state)
 {
 	(void)state;

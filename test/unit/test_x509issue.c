@@ -416,7 +416,7 @@ static void S6_a_profiles_size_limit(void **state)
 	assert_true(refused(&p, &v));
 }
 
-/* facts of real modems: 1400 bytes at most in the draft MIB */
+/* facts of real modems: 1400 bytes at most in the MIB before RFC 4131 */
 static void S6_docsis_legacy_fits_1400_bytes(void **state)
 {
 	struct x509_profile p = pki_profile;
