@@ -97,7 +97,7 @@ struct x509_facts {
 	char key[32];                   /* "RSA-2048", "P-256", … */
 	char signature[48];             /* "sha256WithRSAEncryption" */
 	bool has_mac;
-	struct mac mac; /* the last CN that is one, in colons */
+	struct mac mac; /* of the CNs that are one, in colons; they must agree */
 	int64_t not_before, not_after;
 	uint8_t spki[1024];
 	size_t spki_len;

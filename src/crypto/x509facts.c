@@ -78,7 +78,7 @@ int x509_facts_of(const void *der, size_t len, struct x509_facts *ret)
 	key_facts(&c, f.key, sizeof(f.key));
 	algorithm = OBJ_nid2ln(X509_get_signature_nid(c.x));
 	cut(f.signature, sizeof(f.signature), algorithm, strlen(algorithm));
-	f.has_mac = x509_cert_macs(&c, &f.mac) > 0;
+	f.has_mac = x509_cert_macs(&c, &f.mac) > 0 && x509_cert_is_for(&c, &f.mac);
 	f.not_before = c.not_before;
 	f.not_after = c.not_after;
 	memcpy(f.spki, c.spki, c.spki_len);

@@ -642,6 +642,34 @@ static void s9_a_damaged_file_is_refused(void **state)
 	assert_nothing_stored();
 }
 
+static void s9_what_the_device_would_refuse_is_refused(void **state)
+{
+	struct x509_profile p = pki_profile;
+	struct x509_values v = pki_values(&pki, &device_key);
+
+	(void)state;
+	add("old", NULL);
+	p.manufacturer[0] = (struct x509_rdn){ "CN", "%{mac}" };
+	p.n_manufacturer = 1;
+	pki_manufacturer(&p, &v, pki.root, &device_cert);
+	file_out = out_of(file, sizeof(file));
+	certfile_put(&file_out, CERTFILE_MANUFACTURER, pki.root_cert.der,
+		     pki.root_cert.len);
+	certfile_put(&file_out, CERTFILE_DEVICE, device_cert.der, device_cert.len);
+	execute_preload();
+	assert_refused("error 09");
+	assert_nothing_stored();
+
+	p = pki_profile;
+	p.subject[2] = (struct x509_rdn){ "CN", "00:10:4B:00:00:01" };
+	v = pki_values(&pki, &device_key);
+	pki_device(&p, &v, pki.manufacturer, &device_cert);
+	make_file(true, false, 0);
+	execute_preload();
+	assert_refused("for no MAC address");
+	assert_nothing_stored();
+}
+
 static void s9_dates_are_judged(void **state)
 {
 	(void)state;
@@ -746,6 +774,7 @@ int main(void)
 		T(s9_a_wrong_signature_is_refused),
 		T(s9_another_manufacturers_certificate_is_refused),
 		T(s9_a_damaged_file_is_refused),
+		T(s9_what_the_device_would_refuse_is_refused),
 		T(s9_dates_are_judged),
 		T(s9_keys_and_sets_that_do_not_fit_are_refused),
 		T(s9_a_key_that_another_device_has_is_refused),

@@ -23,7 +23,7 @@ static int owner_of(const char *path, const uint8_t *p, size_t len, struct mac *
 				path, fault.what, fault.offset);
 	if (x509_facts_of(f.device.value, f.device.len, &facts) < 0 || !facts.has_mac)
 		return ctl_fail("%s: the device certificate's subject names no MAC "
-				"address",
+				"address, or several",
 				path);
 	*ret = facts.mac;
 	return CTL_DONE;

@@ -65,7 +65,7 @@ static int check_device_cert(struct preload *p)
 			"the file is not that device's: its certificate is for %s, not "
 			"for %s",
 			p->facts.has_mac ? mac_text(&p->facts.mac, have)
-					 : "no MAC address",
+					 : "no MAC address, or for several",
 			mac_text(&p->device.mac, want));
 	if ((rc = check_dates(p, "device", &p->facts)) < 0)
 		return rc;
@@ -95,6 +95,26 @@ static int check_manufacturer(struct preload *p)
 		return rc;
 	rc = x509_issued_by(dev->value, dev->len, ca->value, ca->len, &why);
 	return rc < 0 ? change_refuse(p->c, rc, "the device certificate: %s", why) : 0;
+}
+
+/* All that the device itself will look at, as far as it can be known here: whether it
+ * holds the root is its own affair, and its private key is. */
+static int check_as_the_device(struct preload *p, const struct control_preload *m)
+{
+	const struct certfile_part *ca = &p->file.manufacturer;
+	struct x509_trust trust = { .roots = { { ca->value, ca->len } }, .n_roots = 1 };
+	struct x509_device device = { .mac = m->mac,
+				      .now = p->c->env->now,
+				      .installed_not_before = INT64_MIN };
+	struct x509_verdict verdict;
+
+	if (!ca->present)
+		return 0;
+	if (x509_check_file(m->file.p, m->file.len, &trust, &device, &verdict))
+		return change_refuse(p->c, FC_EDENIED,
+				     "the device would report error %s: %s",
+				     device_error_text(verdict.error), verdict.what);
+	return 0;
 }
 
 static int check_key_object(struct preload *p)
@@ -188,7 +208,7 @@ int change_preload(struct change *c, const struct control_preload *m)
 				     p.device.class_name);
 	if ((rc = check_structure(&p, m)) < 0 || (rc = check_device_cert(&p)) < 0 ||
 	    (rc = check_manufacturer(&p)) < 0 || (rc = check_key_object(&p)) < 0 ||
-	    (rc = keep(&p, m)) < 0)
+	    (rc = check_as_the_device(&p, m)) < 0 || (rc = keep(&p, m)) < 0)
 		return rc;
 	(void)snprintf(more, sizeof(more), "epoch=%u serial=%s", p.device.epoch,
 		       p.facts.serial);
