@@ -420,6 +420,13 @@ static int create(const char *path)
 	return 0;
 }
 
+static bool is_no_database(sqlite3 *db)
+{
+	int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_OK;
+
+	return code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
+}
+
 int store_open(const char *path, enum store_mode mode, struct store **ret)
 {
 	int flags = mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
@@ -447,6 +454,8 @@ int store_open(const char *path, enum store_mode mode, struct store **ret)
 	release_row(s);
 	rc = version == 0 ? FC_EABSENT : version > STORE_SCHEMA ? FC_EUNKNOWN : 0;
 out:
+	if (rc == FC_ESTORE && is_no_database(s->db))
+		rc = FC_EBAD;
 	if (rc < 0) {
 		store_close(s);
 		return rc;

@@ -32,7 +32,7 @@ enum store_mode { STORE_READ, STORE_WRITE };
  * store_lock_holder).  Its directory must exist.  A database that is there but can't
  * be written opens all the same; each change then fails.  STORE_READ of a file without
  * a schema is FC_EABSENT.  Both refuse a schema that is newer than this program:
- * FC_EUNKNOWN. */
+ * FC_EUNKNOWN.  FC_EBAD: the file is no database, or a damaged one. */
 int store_open(const char *path, enum store_mode mode, struct store **ret);
 void store_close(struct store *s);
 

@@ -760,6 +760,27 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	assert_int_equal(store_commit(s), 0);
 }
 
+static void what_is_no_database_is_not_opened(void **state)
+{
+	static const char wal[] = "-wal";
+	char log[160], junk[8192];
+	struct store *other;
+	FILE *f;
+
+	(void)state;
+	store_close(s);
+	s = NULL;
+	(void)snprintf(log, sizeof(log), "%s%s", path, wal);
+	(void)remove(log);
+	memset(junk, 'j', sizeof(junk));
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(junk, 1, sizeof(junk), f), sizeof(junk));
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(store_open(path, STORE_WRITE, &other), FC_EBAD);
+	assert_int_equal(store_open(path, STORE_READ, &other), FC_EBAD);
+}
+
 static void nothing_is_written_to_a_file_without_its_name(void **state)
 {
 	char away[160];
@@ -861,6 +882,7 @@ int main(void)
 		T(s4_what_was_committed_survives_a_kill_and_nothing_else),
 		T(a_full_disk_is_told_and_got_over),
 		T(nothing_is_written_to_a_file_without_its_name),
+		T(what_is_no_database_is_not_opened),
 		T(a_read_only_database_opens_and_says_so_at_each_change),
 	};
 

@@ -131,6 +131,10 @@ static int explain_open(const struct registry *r, enum store_mode mode, int rc)
 				r->shown, neg_text(rc));
 	if (rc == FC_EUNKNOWN)
 		return ctl_fail("%s: made by a newer version of fieldcert", r->shown);
+	if (rc == FC_EBAD)
+		return ctl_fail("%s: is no database, or is damaged: put a copy in its "
+				"place",
+				r->shown);
 	if (rc == FC_EABSENT)
 		return ctl_fail(
 			"%s: there is nothing in it yet; start fieldcertd, or add "

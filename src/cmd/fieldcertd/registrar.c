@@ -413,6 +413,11 @@ static int open_store(struct registrar *r, const char *dir, const char *name,
 		(void)snprintf(why, CHILD_WHY_SIZE,
 			       "database %.300s: made by a newer fieldcert",
 			       r->database);
+	else if (rc == FC_EBAD)
+		(void)snprintf(why, CHILD_WHY_SIZE,
+			       "database %.300s: is no database, or is damaged: put a "
+			       "copy in its place",
+			       r->database);
 	else if (rc < 0)
 		(void)snprintf(why, CHILD_WHY_SIZE, "database %.300s: %s", r->database,
 			       neg_text(rc));
