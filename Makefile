@@ -32,8 +32,11 @@ WARN += -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init 
 	-Wcast-align=strict -Walloca -Wdate-time
 endif
 
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
-	-fcf-protection=full -ftrivial-auto-var-init=zero
+# what only some processors have, where the compiler makes it for this one
+cc_has = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo $(1))
+
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -ftrivial-auto-var-init=zero \
+	$(call cc_has,-fstack-clash-protection) $(call cc_has,-fcf-protection=full)
 ifneq ($(is_clang),0)
 HARDEN += -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang
 endif
@@ -47,7 +50,8 @@ ifeq ($(mode_$(BUILD)),)
 $(error BUILD=$(BUILD) is none of release debug asan cov fuzz)
 endif
 
-CPPFLAGS += -D_GNU_SOURCE -DFIELDCERT_VERSION='"$(VERSION)"' -DOPENSSL_API_COMPAT=30000 \
+# dates beyond 2038 on 32 bits, too
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DFIELDCERT_VERSION='"$(VERSION)"' -DOPENSSL_API_COMPAT=30000 \
 	-Isrc -include src/base/banned.h
 CFLAGS   += -std=c11 -g $(mode_$(BUILD)) -fPIE $(WARN) $(WERROR)
 LDFLAGS  += $(mode_$(BUILD)) -pie -Wl,-z,relro,-z,now -Wl,--as-needed

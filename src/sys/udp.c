@@ -334,6 +334,6 @@ const char *udp_addr_text(const struct udp_addr *a, char ret[64])
 	(void)inet_ntop(AF_INET6, a->ip, ip, sizeof(ip));
 	if (a->scope != 0)
 		(void)snprintf(scope, sizeof(scope), "%%%u", (unsigned)a->scope);
-	(void)snprintf(ret, 64, "[%s%s]:%u", ip, scope, (unsigned)a->port);
+	(void)snprintf(ret, 64, "[%.39s%s]:%u", ip, scope, (unsigned)a->port);
 	return ret;
 }
