@@ -8,20 +8,15 @@ static const uint32_t nibble[16] = {
 	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 };
 
-uint32_t crc32_more(uint32_t crc, const void *p, size_t len)
+uint32_t crc32_of(const void *p, size_t len)
 {
 	const uint8_t *b = p;
+	uint32_t crc = UINT32_MAX;
 
-	crc = ~crc;
 	for (size_t i = 0; i < len; i++) {
 		crc ^= b[i];
 		crc = crc >> 4 ^ nibble[crc & 15];
 		crc = crc >> 4 ^ nibble[crc & 15];
 	}
 	return ~crc;
-}
-
-uint32_t crc32_of(const void *p, size_t len)
-{
-	return crc32_more(0, p, len);
 }

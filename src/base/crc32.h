@@ -8,8 +8,4 @@
 
 uint32_t crc32_of(const void *p, size_t len);
 
-/* Continue over more bytes; start with 0. crc32_of(ab) ==
- * crc32_more(crc32_more(0, a), b). */
-uint32_t crc32_more(uint32_t crc, const void *p, size_t len);
-
 #endif

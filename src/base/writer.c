@@ -80,14 +80,6 @@ void out_hex(struct out *o, const void *p, size_t n, bool upper)
 	}
 }
 
-void out_patch_u16(struct out *o, size_t at, uint16_t v)
-{
-	assert(at <= o->len);
-	assert(o->len - at >= 2);
-	o->buf[at] = (uint8_t)(v >> 8);
-	o->buf[at + 1] = (uint8_t)v;
-}
-
 const char *out_cstr(struct out *o)
 {
 	if (o->full || o->len == o->cap) {

@@ -28,9 +28,6 @@ void out_str(struct out *o, const char *s); /* without its NUL */
 void out_dec(struct out *o, uint64_t v);    /* decimal digits */
 void out_hex(struct out *o, const void *p, size_t n, bool upper);
 
-/* Overwrite two bytes that were written before, at offset at (at + 2 <= len). */
-void out_patch_u16(struct out *o, size_t at, uint16_t v);
-
 /* The written bytes as a C string: a NUL is put behind them and not counted.
  * NULL when it or anything before it did not fit. */
 const char *out_cstr(struct out *o);

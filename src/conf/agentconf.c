@@ -223,7 +223,6 @@ static void take_secrets(struct parse *p)
 		return;
 	}
 	c->secrets_derived = confutil_choice(&p->secrets, "kind", kinds, 2, 0) == 1;
-	c->secrets_set = (uint8_t)confutil_number(&p->secrets, "set", 1, 255, 1);
 	c->request =
 		take_path(p, &p->secrets, "request", "request = \"secrets/request\"");
 	c->confirm =
@@ -393,8 +392,8 @@ static int take_all(struct agentconf *c, const char *text, size_t len,
 		    struct conf_errors *e)
 {
 	cfg_opt_t secrets[] = {
-		CONF_ONE("kind"),    CONF_ONE("set"),    CONF_ONE("request"),
-		CONF_ONE("confirm"), CONF_ONE("keybox"), CFG_END(),
+		CONF_ONE("kind"),   CONF_ONE("request"), CONF_ONE("confirm"),
+		CONF_ONE("keybox"), CFG_END(),
 	};
 	cfg_opt_t all[] = {
 		CONF_ONE("server"),

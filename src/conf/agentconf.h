@@ -42,7 +42,6 @@ struct agentconf {
 	const char *serial; /* NULL: by the command line */
 
 	bool secrets_derived; /* the files hold masters: for trials only */
-	uint8_t secrets_set;
 	const char *request, *confirm, *keybox; /* paths; keybox may be NULL */
 
 	const char *flash, *export_dir, *key, *public_key; /* all but flash: or NULL */

@@ -246,9 +246,11 @@ static int signature(EVP_PKEY *key, const char *digest, const uint8_t *p, size_t
 	return ok ? 0 : FC_ECRYPTO;
 }
 
-int x509_sign_with(EVP_PKEY *key, bool ec, const uint8_t *name, size_t name_len,
-		   const uint8_t *tbs, size_t tbs_len, uint8_t *ret, size_t cap,
-		   size_t *ret_len)
+/* Certificate from to-be-signed bytes, signed as they say inside by this key;
+ * name: they must say that this is the issuer (NULL: whoever). */
+static int sign_with(EVP_PKEY *key, bool ec, const uint8_t *name, size_t name_len,
+		     const uint8_t *tbs, size_t tbs_len, uint8_t *ret, size_t cap,
+		     size_t *ret_len)
 {
 	uint8_t sig[2048]; /* RSA-16384 */
 	size_t sig_len = sizeof(sig), cert, bits;
@@ -284,8 +286,8 @@ int x509_sign_with(EVP_PKEY *key, bool ec, const uint8_t *name, size_t name_len,
 int x509_sign(const struct x509_issuer *i, const uint8_t *tbs, size_t tbs_len,
 	      uint8_t *ret, size_t cap, size_t *ret_len)
 {
-	return x509_sign_with(i->key, i->ec, i->subject, i->subject_len, tbs, tbs_len,
-			      ret, cap, ret_len);
+	return sign_with(i->key, i->ec, i->subject, i->subject_len, tbs, tbs_len, ret,
+			 cap, ret_len);
 }
 
 /* ---- a root -------------------------------------------------------------------- */
@@ -320,8 +322,8 @@ static int sign_root(const uint8_t *pkcs8, size_t pkcs8_len, const uint8_t *tbs,
 	int rc = FC_ECRYPTO;
 
 	if (key)
-		rc = x509_sign_with(key, false, NULL, 0, tbs, tbs_len, cert,
-				    sizeof(cert), &cert_len);
+		rc = sign_with(key, false, NULL, 0, tbs, tbs_len, cert, sizeof(cert),
+			       &cert_len);
 	if (!rc)
 		rc = pem_of("CERTIFICATE", cert, cert_len, ret_pem);
 	EVP_PKEY_free(key);

@@ -50,10 +50,4 @@ struct x509_root_values {
 int x509_build_root(const struct x509_root_values *v, uint8_t *ret, size_t cap,
 		    size_t *ret_len);
 
-/* Certificate from to-be-signed bytes, signed as they say inside by this key;
- * name: they must say that this is the issuer (NULL: whoever). */
-int x509_sign_with(EVP_PKEY *key, bool ec, const uint8_t *name, size_t name_len,
-		   const uint8_t *tbs, size_t tbs_len, uint8_t *ret, size_t cap,
-		   size_t *ret_len);
-
 #endif

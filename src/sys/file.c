@@ -14,7 +14,7 @@ static uint8_t *grow(uint8_t *old, size_t len, size_t cap)
 {
 	uint8_t *p = malloc(cap);
 
-	if (p != NULL && len > 0)
+	if (p != NULL && old != NULL)
 		memcpy(p, old, len);
 	if (old != NULL)
 		explicit_bzero(old, len);

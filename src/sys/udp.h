@@ -28,7 +28,7 @@ int udp_bind(const char *host, uint16_t port, int rcvbuf, bool reuseport, int *r
 	     int *ret_rcvbuf);
 int udp_local(int fd, struct udp_addr *ret); /* getsockname */
 
-enum { UDP_BATCH = 64, UDP_DATAGRAM_MAX = 65536 };
+enum { UDP_BATCH = 64 };
 struct udp_batch; /* buffers of UDP_BATCH datagrams of `size` bytes each */
 struct udp_batch *udp_batch_new(size_t size);
 void udp_batch_free(struct udp_batch *b);

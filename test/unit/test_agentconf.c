@@ -62,7 +62,6 @@ static void test_defaults_are_those_of_the_source(void **state)
 	assert_null(conf->keybox);
 	assert_null(conf->export_dir);
 	assert_false(conf->secrets_derived);
-	assert_int_equal(conf->secrets_set, 1);
 	assert_string_equal(conf->hash, "sha1");
 	assert_int_equal(conf->code_bits, 24);
 	assert_true(conf->request_serial);
@@ -115,7 +114,7 @@ static const char every[] = "server = \"[2001:db8::1]:70\"\n"
 			    "windowsize = 0\n"
 			    "after-install = restart\n"
 			    "restart-command = {\"/sbin/reboot\", \"-f\"}\n"
-			    "secrets { kind = derived set = 9 request = \"r\"\n"
+			    "secrets { kind = derived request = \"r\"\n"
 			    "confirm = \"c\" keybox = \"x\" }\n";
 
 static void test_all_settings(void **state)
@@ -168,7 +167,6 @@ static void test_all_settings_of_codes_and_times(void **state)
 	assert_string_equal(conf->restart_command[1], "-f");
 	assert_null(conf->restart_command[2]);
 	assert_true(conf->secrets_derived);
-	assert_int_equal(conf->secrets_set, 9);
 	assert_string_equal(conf->keybox, "/etc/fieldcert/x");
 }
 
@@ -256,8 +254,6 @@ static void test_secrets_section(void **state)
 {
 	(void)state;
 	expect_missing("secrets { kind = device }", "shared or derived");
-	expect_missing("secrets { set = 0 }", "1 to 255");
-	expect_missing("secrets { set = 256 }", "1 to 255");
 	expect_missing("secrets { keybx = \"a\" }", "keybox");
 	assert_int_equal(parse_with("secrets { request = \"a\" confirm = \"b\" }\n"),
 			 FC_ECONF);

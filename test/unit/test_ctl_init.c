@@ -67,7 +67,6 @@ static void both_configurations_are_good_and_agree(void **state)
 		assert_int_equal(k->request_serial, a->request_serial);
 		assert_int_equal(k->confirm_code, a->confirm_code);
 		assert_int_equal(k->bound, a->bound);
-		assert_int_equal(k->secrets[0]->set, a->secrets_set);
 		assert_int_equal(k->secrets[0]->kind == CONF_SECRET_DERIVED,
 				 a->secrets_derived);
 		assert_int_equal(a->secrets_derived, derived == 1);

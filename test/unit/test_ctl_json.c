@@ -46,7 +46,7 @@ static void commas_stand_between_and_nowhere_else(void **state)
 	json_array(&j, "empty");
 	json_end(&j);
 	json_object(&j, "d");
-	json_hex(&j, "e", (const uint8_t *)"\x00\xff", 2);
+	json_text(&j, "e", "f");
 	json_end(&j);
 	json_end(&j);
 	assert_written(&j, "{\n"
@@ -60,7 +60,7 @@ static void commas_stand_between_and_nowhere_else(void **state)
 			   "  ],\n"
 			   "  \"empty\": [],\n"
 			   "  \"d\": {\n"
-			   "    \"e\": \"00ff\"\n"
+			   "    \"e\": \"f\"\n"
 			   "  }\n"
 			   "}\n");
 }

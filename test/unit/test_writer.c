@@ -95,19 +95,6 @@ static void the_nul_needs_room_and_is_not_counted(void **state)
 	assert_true(o.full);
 }
 
-static void patches_stay_where_they_are_put(void **state)
-{
-	uint8_t buf[4];
-	struct out o = out_of(buf, sizeof(buf));
-
-	(void)state;
-	out_u32(&o, 0);
-	out_patch_u16(&o, 1, 0xabcd);
-	out_patch_u16(&o, 2, 0x1234);
-	assert_memory_equal(buf, "\0\xab\x12\x34", 4);
-	assert_int_equal(o.len, 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,7 +104,6 @@ int main(void)
 		cmocka_unit_test(text_and_numbers),
 		cmocka_unit_test(hex_digits_are_whole_or_absent),
 		cmocka_unit_test(the_nul_needs_room_and_is_not_counted),
-		cmocka_unit_test(patches_stay_where_they_are_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

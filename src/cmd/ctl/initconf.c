@@ -141,7 +141,6 @@ static const char agent_one[] =
 "	kind    = shared\n";
 
 static const char agent_tail[] =
-"	set     = 1\n"
 "	request = \"secrets/request\"\n"
 "	confirm = \"secrets/confirm\"\n"
 "	keybox  = \"secrets/keybox\"\n"

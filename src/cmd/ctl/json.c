@@ -108,16 +108,6 @@ void json_text(struct json *j, const char *key, const char *s)
 		json_null(j, key);
 }
 
-void json_hex(struct json *j, const char *key, const uint8_t *p, size_t len)
-{
-	begin(j, key);
-	(void)fputc('"', j->f);
-	for (size_t i = 0; i < len; i++)
-		(void)fprintf(j->f, "%02x", p[i]);
-	(void)fputc('"', j->f);
-	end_document(j);
-}
-
 void json_int(struct json *j, const char *key, int64_t v)
 {
 	begin(j, key);

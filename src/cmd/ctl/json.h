@@ -32,7 +32,6 @@ void json_end(struct json *j);
 /* Text that is no valid UTF-8 gets U+FFFD where it is not; NULL becomes null. */
 void json_text(struct json *j, const char *key, const char *s);
 void json_bytes(struct json *j, const char *key, const void *p, size_t len);
-void json_hex(struct json *j, const char *key, const uint8_t *p, size_t len);
 void json_int(struct json *j, const char *key, int64_t v);
 void json_uint(struct json *j, const char *key, uint64_t v);
 void json_bool(struct json *j, const char *key, bool v);

@@ -106,7 +106,7 @@ static void check_secrets(struct check *k, const struct conf_secrets *s)
 {
 	const char *const paths[] = { s->request, s->confirm, s->keybox };
 	static const char *const uses[] = { "request", "confirm", "keybox" };
-	struct bytes b[3];
+	struct bytes b[3] = { 0 };
 
 	for (int i = 0; i < 3; i++) {
 		char what[128];
