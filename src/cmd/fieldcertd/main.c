@@ -17,12 +17,13 @@
 enum { CONF_TEXT_MAX = 4 * 1024 * 1024, EXIT_USAGE = 2 };
 
 static const char usage_text[] =
-	"usage: fieldcertd -c FILE [-d] [-v]    serve\n"
-	"       fieldcertd -c FILE -t           check the configuration and what it "
+	"usage: fieldcertd [-c FILE] [-d] [-v]  serve\n"
+	"       fieldcertd [-c FILE] -t         check the configuration and what it "
 	"names\n"
 	"       fieldcertd -h | -V              this text | the version\n"
 	"\n"
-	"  -c FILE  the configuration, see fieldcertd.conf(5)\n"
+	"  -c FILE  the configuration, see fieldcertd.conf(5), instead of\n"
+	"           /etc/fieldcert/fieldcertd.conf\n"
 	"  -d       in the background, with the log in syslog; ends when all is ready\n"
 	"  -t       exit 0: good; 1: each mistake is named with its line\n"
 	"  -v       log more\n"
