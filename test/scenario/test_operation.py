@@ -149,6 +149,7 @@ def test_full_database(on_small_disk):
         assert refused.value.code == NOT_FOUND
         time.sleep(0.3)
     until(lambda: "full" in server.log().lower() or "no space" in server.log().lower(), 5, "why, in the log")
+    assert server.log().count("event=database-failed") == 1
     free()
     server.fetch(seconds=20)
     assert column(database, "select count(*) from certificates") == "1"

@@ -24,7 +24,9 @@ enum {
 	SIGNER_QUEUE_MAX = 4 * 1024 * 1024, /* ISSUE_AT_SIGNER_MAX jobs are 0.3 MiB */
 	MESSAGES_AT_ONCE = 256,             /* of one channel in one turn */
 	LOCK_WAIT_MS = 5000, /* for fieldcertctl to have done with the database */
-	LOCK_PAUSE_MS = 20
+	LOCK_PAUSE_MS = 20,
+	TROUBLE_SAY_MS = 10 * 1000,
+	TROUBLE_OVER_MS = 10 * 1000
 };
 
 /* SQLite's files, the device table, the control socket; the rest is in the list
@@ -55,17 +57,27 @@ const char *peer_text(const struct ipc_addr *a, char ret[PEER_TEXT_SIZE])
 
 /* ---- the turn ----------------------------------------------------------- */
 
+/* A disk that is nearly full takes one change and not the next: one line at first, and
+ * one when all has been well for a while. */
+static void trouble(struct registrar *r, int rc)
+{
+	uint64_t now = clock_ms();
+
+	r->trouble_at = now;
+	if (r->trouble[0] && (strcmp(r->trouble, store_error(r->store)) == 0 ||
+			      now - r->trouble_said_at < TROUBLE_SAY_MS))
+		return;
+	r->trouble_said_at = now;
+	(void)snprintf(r->trouble, sizeof(r->trouble), "%s", store_error(r->store));
+	log_error("event=database-failed rc=%d why=\"%s\" database=%s", rc, r->trouble,
+		  r->database);
+}
+
 int turn_check(struct registrar *r, int rc)
 {
 	if (rc < 0 && rc != FC_EABSENT && rc != FC_EDUP && r->turn_rc == 0) {
 		r->turn_rc = rc;
-		if (strcmp(r->trouble, store_error(r->store)) != 0) {
-			(void)snprintf(r->trouble, sizeof(r->trouble), "%s",
-				       store_error(r->store));
-			log_error("event=database-failed rc=%d why=\"%s\" "
-				  "database=%s",
-				  rc, r->trouble, r->database);
-		}
+		trouble(r, rc);
 	}
 	return rc;
 }
@@ -143,7 +155,8 @@ static void committed(struct registrar *r)
 	for (size_t at = 0; at < r->said_len; at += strlen(r->said + at) + 1)
 		log_info("%s", r->said + at);
 	r->n_issued += r->turn_issued;
-	if (r->turn_open && r->trouble[0]) {
+	if (r->turn_open && r->trouble[0] &&
+	    clock_ms() - r->trouble_at >= TROUBLE_OVER_MS) {
 		log_info("event=database-good database=%s", r->database);
 		r->trouble[0] = '\0';
 	}

@@ -221,7 +221,8 @@ struct registrar {
 	char said[TURN_LOG_MAX]; /* lines for the log, each with its NUL */
 	size_t said_len;
 	unsigned turn_issued;
-	char trouble[192]; /* the database's present state, ""; for log and status */
+	char trouble[256]; /* the database's present state, ""; for log and status */
+	uint64_t trouble_at, trouble_said_at; /* ms; its last failure, its last line */
 
 	struct issue issue;
 	struct issue_job jobs[JOBS_MAX];
