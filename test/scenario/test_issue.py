@@ -292,7 +292,7 @@ def test_reset_raises_the_epoch_and_makes_one_more(server):
     assert [e for m, e in server.query("select mac, epoch from devices")] == [2]
 
 
-PROFILES = [("docsis-legacy", "CM"), ("eurodocsis", "EM"), ("docsis-3.1", "CM")]
+PROFILES = [("docsis-legacy", "CM"), ("eurodocsis", "EM"), ("docsis-3.1", "CM"), ("packetcable", "MT")]
 
 
 @pytest.mark.parametrize("profile,tt", PROFILES)
