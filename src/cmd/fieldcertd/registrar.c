@@ -62,13 +62,14 @@ const char *peer_text(const struct ipc_addr *a, char ret[PEER_TEXT_SIZE])
 static void trouble(struct registrar *r, int rc)
 {
 	uint64_t now = clock_ms();
+	bool same = strcmp(r->trouble, store_error(r->store)) == 0;
 
 	r->trouble_at = now;
-	if (r->trouble[0] && (strcmp(r->trouble, store_error(r->store)) == 0 ||
-			      now - r->trouble_said_at < TROUBLE_SAY_MS))
-		return;
-	r->trouble_said_at = now;
 	(void)snprintf(r->trouble, sizeof(r->trouble), "%s", store_error(r->store));
+	if (r->trouble_said && (same || now - r->trouble_said_at < TROUBLE_SAY_MS))
+		return;
+	r->trouble_said = true;
+	r->trouble_said_at = now;
 	log_error("event=database-failed rc=%d why=\"%s\" database=%s", rc, r->trouble,
 		  r->database);
 }
@@ -155,10 +156,12 @@ static void committed(struct registrar *r)
 	for (size_t at = 0; at < r->said_len; at += strlen(r->said + at) + 1)
 		log_info("%s", r->said + at);
 	r->n_issued += r->turn_issued;
-	if (r->turn_open && r->trouble[0] &&
-	    clock_ms() - r->trouble_at >= TROUBLE_OVER_MS) {
+	if (!r->turn_open)
+		return;
+	r->trouble[0] = '\0';
+	if (r->trouble_said && clock_ms() - r->trouble_at >= TROUBLE_OVER_MS) {
 		log_info("event=database-good database=%s", r->database);
-		r->trouble[0] = '\0';
+		r->trouble_said = false;
 	}
 }
 

@@ -223,6 +223,7 @@ struct registrar {
 	unsigned turn_issued;
 	char trouble[256]; /* the database's present state, ""; for log and status */
 	uint64_t trouble_at, trouble_said_at; /* ms; its last failure, its last line */
+	bool trouble_said;                    /* and not taken back in the log */
 
 	struct issue issue;
 	struct issue_job jobs[JOBS_MAX];
