@@ -22,6 +22,7 @@
 #include "crypto/authcode.h"
 #include "store/store.h"
 #include "sys/chan.h"
+#include "sys/jail.h"
 #include "sys/log.h"
 #include "wire/certfile.h"
 #include "wire/control.h"
@@ -164,7 +165,8 @@ static void run_registrar(int fd)
 
 	(void)signal(SIGXFSZ, SIG_IGN); /* the tests' full disk */
 	log_init("registrar", LOG_LEVEL_ERROR, 0);
-	if (dup2(fd, CHILD_FD) < 0)
+	/* as spawn_main does: without it Landlock is for root alone */
+	if (dup2(fd, CHILD_FD) < 0 || jail_no_core() < 0)
 		_exit(1);
 	_exit(registrar_main(&c));
 }
