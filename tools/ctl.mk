@@ -7,7 +7,7 @@ ctl_of_csv    := csv
 ctl_of_json   := json moment
 ctl_of_args   := args
 ctl_of_import := csv importrow
-ctl_of_init   := initconf pem
+ctl_of_init   := initconf
 ctl_of_importcheck := csv importrow importcheck talk args
 
 define ctl_test

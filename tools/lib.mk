@@ -3,7 +3,7 @@
 # test/tidy/agentlib.sh knows and checks.
 
 agentlib_core   := enrol fetch
-agentlib_crypto := authcode der hkdf keybox privatekey spki x509cert x509check x509facts \
+agentlib_crypto := authcode der evpkey hkdf keybox privatekey spki x509cert x509check x509facts \
 	x509time
 agentlib_srcs   := $(foreach l,base wire agent,$(call lib_srcs,$(l))) \
 	$(agentlib_core:%=src/core/%.c) $(agentlib_crypto:%=src/crypto/%.c)

@@ -4,9 +4,8 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/x509.h>
-#include <string.h>
 #include "base/errors.h"
+#include "crypto/evpkey.h"
 
 static EVP_PKEY *decode(const void *p, size_t len)
 {
@@ -37,32 +36,13 @@ int private_key_read(const void *p, size_t len, uint8_t *ret_pkcs8, size_t pkcs8
 		     size_t *ret_pkcs8_len, uint8_t *ret_spki, size_t spki_cap,
 		     size_t *ret_spki_len)
 {
-	PKCS8_PRIV_KEY_INFO *info = NULL;
 	EVP_PKEY *key = len > 0 && len <= INT_MAX ? decode(p, len) : NULL;
-	uint8_t *pkcs8 = NULL, *spki = NULL;
-	int pkcs8_len = 0, spki_len = 0, rc = FC_EBAD;
+	int rc = FC_EBAD;
 
-	if (key == NULL ||
-	    (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA &&
-	     EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) ||
-	    (info = EVP_PKEY2PKCS8(key)) == NULL)
-		goto out;
-	pkcs8_len = i2d_PKCS8_PRIV_KEY_INFO(info, &pkcs8);
-	spki_len = i2d_PUBKEY(key, &spki);
-	if (pkcs8_len <= 0 || spki_len <= 0)
-		goto out;
-	rc = FC_EFULL;
-	if ((size_t)pkcs8_len > pkcs8_cap || (size_t)spki_len > spki_cap)
-		goto out;
-	memcpy(ret_pkcs8, pkcs8, (size_t)pkcs8_len);
-	memcpy(ret_spki, spki, (size_t)spki_len);
-	*ret_pkcs8_len = (size_t)pkcs8_len;
-	*ret_spki_len = (size_t)spki_len;
-	rc = 0;
-out:
-	OPENSSL_clear_free(pkcs8, pkcs8_len > 0 ? (size_t)pkcs8_len : 0);
-	OPENSSL_free(spki);
-	PKCS8_PRIV_KEY_INFO_free(info);
+	if (key != NULL && (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ||
+			    EVP_PKEY_get_base_id(key) == EVP_PKEY_EC))
+		rc = evpkey_export(key, ret_pkcs8, pkcs8_cap, ret_pkcs8_len, ret_spki,
+				   spki_cap, ret_spki_len);
 	EVP_PKEY_free(key);
-	return rc;
+	return rc == FC_ECRYPTO ? FC_EBAD : rc;
 }

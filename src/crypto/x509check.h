@@ -104,9 +104,8 @@ struct x509_facts {
 };
 int x509_facts_of(const void *der, size_t len, struct x509_facts *ret);
 
-/* DER <-> PEM "CERTIFICATE", for extract, export and preload.  The result of the
- * first is malloc'ed text; of the second malloc'ed DER. */
-int x509_to_pem(const void *der, size_t len, char **ret);
+/* DER of the first PEM "CERTIFICATE" that can be read, malloc'ed.  FC_EBAD, FC_EFULL.
+ */
 int x509_from_pem(const void *pem, size_t len, uint8_t **ret, size_t *ret_len);
 
 /* A public key as the registry takes it: PEM or DER SubjectPublicKeyInfo, or a

@@ -90,27 +90,6 @@ int x509_facts_of(const void *der, size_t len, struct x509_facts *ret)
 
 /* ---- PEM --------------------------------------------------------------------- */
 
-int x509_to_pem(const void *der, size_t len, char **ret)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *data, *text = NULL;
-	long n;
-
-	if (!bio || len > INT32_MAX ||
-	    PEM_write_bio(bio, "CERTIFICATE", "", der, (long)len) <= 0)
-		goto out;
-	n = BIO_get_mem_data(bio, &data);
-	text = n > 0 ? malloc((size_t)n + 1) : NULL;
-	if (!text)
-		goto out;
-	memcpy(text, data, (size_t)n);
-	text[n] = '\0';
-	*ret = text;
-out:
-	BIO_free(bio);
-	return text ? 0 : FC_ECRYPTO;
-}
-
 /* The first block of PEM with this label: OpenSSL's memory. */
 static uint8_t *pem_block(const void *pem, size_t len, const char *label, long *ret_len)
 {

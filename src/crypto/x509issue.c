@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/secret.h"
 #include "crypto/der.h"
+#include "crypto/pem.h"
 #include "crypto/spki.h"
 #include "crypto/x509issuer.h"
 #include "crypto/x509time.h"
@@ -291,27 +292,6 @@ int x509_sign(const struct x509_issuer *i, const uint8_t *tbs, size_t tbs_len,
 }
 
 /* ---- a root -------------------------------------------------------------------- */
-
-/* malloc'ed text. */
-static int pem_of(const char *label, const uint8_t *der, size_t len, char **ret)
-{
-	BIO *bio = BIO_new(BIO_s_secmem());
-	char *data, *text = NULL;
-	long n;
-
-	if (!bio || PEM_write_bio(bio, label, "", der, (long)len) <= 0)
-		goto out;
-	n = BIO_get_mem_data(bio, &data);
-	text = n > 0 ? malloc((size_t)n + 1) : NULL;
-	if (!text)
-		goto out;
-	memcpy(text, data, (size_t)n);
-	text[n] = '\0';
-	*ret = text;
-out:
-	BIO_free(bio);
-	return text ? 0 : FC_ECRYPTO;
-}
 
 static int sign_root(const uint8_t *pkcs8, size_t pkcs8_len, const uint8_t *tbs,
 		     size_t tbs_len, char **ret_pem)

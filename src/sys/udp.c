@@ -126,8 +126,8 @@ static int set_up(int fd, int family, int rcvbuf, bool reuseport, int *ret_rcvbu
 	return set_receive_buffer(fd, rcvbuf, ret_rcvbuf);
 }
 
-static int resolve(const char *host, uint16_t port, struct sockaddr_storage *ret,
-		   socklen_t *ret_len)
+int udp_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret,
+		socklen_t *ret_len)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 				  .ai_socktype = SOCK_DGRAM };
@@ -151,7 +151,7 @@ int udp_bind(const char *host, uint16_t port, int rcvbuf, bool reuseport, int *r
 	socklen_t len;
 	int fd, granted = 0, rc;
 
-	if ((rc = resolve(host, port, &ss, &len)) < 0)
+	if ((rc = udp_resolve(host, port, &ss, &len)) < 0)
 		return rc;
 	fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)

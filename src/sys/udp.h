@@ -21,6 +21,10 @@ struct udp_packet {
 	uint8_t *p; /* the batch's own buffer */
 };
 
+/* An address in figures, IPv4 or IPv6 ("fe80::1%eth0" too). -EINVAL: it is none. */
+int udp_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret,
+		socklen_t *ret_len);
+
 /* Bound, non-blocking, close-on-exec, with packet info and (SO_RCVBUFFORCE, else
  * SO_RCVBUF) this receive buffer. *ret_rcvbuf: what the kernel granted. reuseport:
  * several sockets share the address (one front a core). Port 0: kernel's choice. */

@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "sys/udp.h"
 
 enum { DATAGRAMS_AT_ONCE = 32 };
 
@@ -59,29 +59,11 @@ static int from_sockaddr(const struct sockaddr_storage *ss, struct fetch_addr *r
 	return 0;
 }
 
-static int resolve(const char *host, uint16_t port, struct sockaddr_storage *ret,
-		   socklen_t *ret_len)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-				  .ai_socktype = SOCK_DGRAM };
-	struct addrinfo *info;
-	char service[8];
-
-	(void)snprintf(service, sizeof(service), "%u", (unsigned)port);
-	if (getaddrinfo(host, service, &hints, &info) != 0)
-		return -EINVAL;
-	memset(ret, 0, sizeof(*ret));
-	memcpy(ret, info->ai_addr, info->ai_addrlen);
-	*ret_len = info->ai_addrlen;
-	freeaddrinfo(info);
-	return 0;
-}
-
 int port_addr(const char *host, uint16_t port, struct fetch_addr *ret)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int rc = resolve(host, port, &ss, &len);
+	int rc = udp_resolve(host, port, &ss, &len);
 
 	return rc < 0 ? rc : from_sockaddr(&ss, ret);
 }
@@ -185,7 +167,7 @@ static int bind_source(const struct ports *p, int fd, int family)
 
 	if (*p->source == 0)
 		return 0;
-	rc = resolve(p->source, 0, &ss, &len);
+	rc = udp_resolve(p->source, 0, &ss, &len);
 	if (rc < 0 || ss.ss_family != family)
 		return rc < 0 ? rc : -EAFNOSUPPORT;
 	return bind(fd, (struct sockaddr *)&ss, len) < 0 ? -errno : 0;

@@ -11,6 +11,7 @@
 #include "cmd/ctl/command.h"
 #include "cmd/ctl/moment.h"
 #include "cmd/ctl/registry.h"
+#include "crypto/pem.h"
 #include "crypto/x509check.h"
 #include "sys/neg.h"
 #include "wire/certfile.h"
@@ -124,7 +125,7 @@ int cmd_certificate_list(struct ctl *c, int argc, char **argv)
 static int put_pem(struct out *o, const uint8_t *der, size_t len)
 {
 	char *pem = NULL;
-	int rc = x509_to_pem(der, len, &pem);
+	int rc = pem_of("CERTIFICATE", der, len, &pem);
 
 	if (rc == 0)
 		out_str(o, pem);

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "cmd/ctl/command.h"
+#include "crypto/pem.h"
 #include "crypto/x509check.h"
+#include "sys/neg.h"
 #include "wire/certfile.h"
 
 struct part_out {
@@ -23,10 +25,9 @@ static int write_part(const char *file, const struct part_out *w)
 		return ctl_fail("%s: has no %s", file, w->name);
 	if (!w->as_pem)
 		return ctl_write(w->path, w->part->value, w->part->len, 0600);
-	rc = x509_to_pem(w->part->value, w->part->len, &pem);
+	rc = pem_of("CERTIFICATE", w->part->value, w->part->len, &pem);
 	if (rc < 0)
-		return ctl_fail("%s: its %s is not one whole certificate in DER", file,
-				w->name);
+		return ctl_fail("%s: its %s: %s", file, w->name, neg_text(rc));
 	rc = ctl_write(w->path, pem, strlen(pem), 0644);
 	free(pem);
 	return rc;

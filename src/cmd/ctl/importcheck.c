@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,20 +30,6 @@ void findings_add(struct findings *f, uint64_t line, const struct import_fault *
 	for (i = f->kept - 1; i > 0 && f->at[i - 1].line > line; i--)
 		f->at[i] = f->at[i - 1];
 	f->at[i] = (struct finding){ .line = line, .fault = *fault };
-}
-
-static int found(struct import_fault *ret, const char *column, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int found(struct import_fault *ret, const char *column, const char *fmt, ...)
-{
-	va_list ap;
-
-	ret->column = column;
-	va_start(ap, fmt);
-	(void)vsnprintf(ret->text, sizeof(ret->text), fmt, ap);
-	va_end(ap);
-	return FC_EBAD;
 }
 
 static int mark_bad(struct import *im, uint64_t row)
@@ -123,9 +108,9 @@ static int check_type(const struct import_row *r, const struct conf_class *class
 		if (strcmp(class->types[i], ret) == 0)
 			return 0;
 	}
-	return found(why, column_name_of(COLUMN_TYPE),
-		     "class \"%s\" has no such type; its first is %s", class->name,
-		     class->types[0]);
+	return import_refuse(why, column_name_of(COLUMN_TYPE),
+			     "class \"%s\" has no such type; its first is %s",
+			     class->name, class->types[0]);
 }
 
 static int check_key(const struct import *im, const struct import_row *r,
@@ -140,12 +125,13 @@ static int check_key(const struct import *im, const struct import_row *r,
 	if (r->spki_len == 0)
 		return 0;
 	if (change_key_allowed(&change, class, type, r->spki, r->spki_len) < 0)
-		return found(why, column_name_of(COLUMN_KEY), "%.200s", change.text);
+		return import_refuse(why, column_name_of(COLUMN_KEY), "%.200s",
+				     change.text);
 	if (im->store &&
 	    store_key_owner(im->store, r->spki, r->spki_len, &r->mac, &owner) == 0)
-		return found(why, column_name_of(COLUMN_KEY),
-			     "is that of %s already; no two devices have one",
-			     mac_text(&owner, owner_text));
+		return import_refuse(why, column_name_of(COLUMN_KEY),
+				     "is that of %s already; no two devices have one",
+				     mac_text(&owner, owner_text));
 	return 0;
 }
 
@@ -161,17 +147,17 @@ static int check_row(const struct import *im, const struct import_row *r,
 	if (rc < 0 && rc != FC_EABSENT)
 		return ctl_fail("cannot read the database: %s", store_error(im->store));
 	if (rc == 0 && !im->update)
-		return found(why, column_name_of(COLUMN_MAC),
-			     "%s is registered already; --update changes it",
-			     mac_text(&r->mac, mac));
+		return import_refuse(why, column_name_of(COLUMN_MAC),
+				     "%s is registered already; --update changes it",
+				     mac_text(&r->mac, mac));
 	class = class_of(im, r, &had);
 	if (!class)
-		return found(why, column_name_of(COLUMN_CLASS),
-			     "the configuration has no such class");
+		return import_refuse(why, column_name_of(COLUMN_CLASS),
+				     "the configuration has no such class");
 	if (r->serial.len == 0 && !*had.serial && class->request_serial)
-		return found(why, column_name_of(COLUMN_SERIAL),
-			     "is empty, but class \"%s\" has it in its codes",
-			     class->name);
+		return import_refuse(why, column_name_of(COLUMN_SERIAL),
+				     "is empty, but class \"%s\" has it in its codes",
+				     class->name);
 	if (check_type(r, class, type, why) < 0)
 		return FC_EBAD;
 	return check_key(im, r, class, type, why);
@@ -209,7 +195,7 @@ static int take_row(struct import *im, int csv_rc, const struct hash_key *key)
 	int rc = csv_rc;
 
 	if (rc < 0)
-		(void)found(&why, NULL, "%s", im->row.why);
+		(void)import_refuse(&why, NULL, "%s", im->row.why);
 	else
 		rc = import_row_read(&im->columns, &im->row, &r, &why);
 	if (rc == 0)
@@ -250,8 +236,9 @@ static int find_twice(struct import *im, struct refs *refs, enum column column)
 		}
 		if (is_bad(im, refs->at[i].row))
 			continue;
-		(void)found(&why, column_name_of(column), "stands in line %u already",
-			    (unsigned)refs->at[first].line);
+		(void)import_refuse(&why, column_name_of(column),
+				    "stands in line %u already",
+				    (unsigned)refs->at[first].line);
 		findings_add(&im->findings, refs->at[i].line, &why);
 		if (mark_bad(im, refs->at[i].row) != CTL_DONE)
 			return CTL_FAILED;

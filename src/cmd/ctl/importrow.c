@@ -24,10 +24,7 @@ const char *column_name_of(enum column c)
 	return column_names[c];
 }
 
-static int fault(struct import_fault *ret, const char *column, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int fault(struct import_fault *ret, const char *column, const char *fmt, ...)
+int import_refuse(struct import_fault *ret, const char *column, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -111,24 +108,27 @@ int columns_read(const struct csv_row *header, struct columns *ret,
 		int at = column_by_name(&f);
 
 		if (at < 0 && mac_parse(f.p, f.len, &mac) == 0)
-			return fault(ret_fault, NULL,
-				     "the first line must name the columns, like "
-				     "mac,serial,class,type,public key");
+			return import_refuse(
+				ret_fault, NULL,
+				"the first line must name the columns, like "
+				"mac,serial,class,type,public key");
 		if (at < 0)
-			return fault(
+			return import_refuse(
 				ret_fault, NULL,
 				"\"%s\" is no column; there are mac, serial, class, "
 				"type and public key",
 				shown(&f, text));
 		if (c.at[at] >= 0)
-			return fault(ret_fault, NULL, "the column %s is there twice",
-				     column_names[at]);
+			return import_refuse(ret_fault, NULL,
+					     "the column %s is there twice",
+					     column_names[at]);
 		c.at[at] = (int)i;
 	}
 	if (c.at[COLUMN_MAC] < 0)
-		return fault(ret_fault, NULL,
-			     "no column is named mac; the first line must name the "
-			     "columns");
+		return import_refuse(
+			ret_fault, NULL,
+			"no column is named mac; the first line must name the "
+			"columns");
 	*ret = c;
 	return 0;
 }
@@ -151,16 +151,16 @@ static int read_mac(const struct csv_field *f, struct mac *ret,
 	struct mac mac;
 
 	if (f->len == 0)
-		return fault(
+		return import_refuse(
 			why, column_names[COLUMN_MAC],
 			"is empty; a MAC address is written like 00:10:4B:AB:CD:EF");
 	if (mac_parse(f->p, f->len, &mac) < 0)
-		return fault(why, column_names[COLUMN_MAC],
-			     "\"%s\" is not a MAC address; write it like "
-			     "00:10:4B:AB:CD:EF",
-			     shown(f, text));
+		return import_refuse(why, column_names[COLUMN_MAC],
+				     "\"%s\" is not a MAC address; write it like "
+				     "00:10:4B:AB:CD:EF",
+				     shown(f, text));
 	if (!mac_is_device(&mac))
-		return fault(
+		return import_refuse(
 			why, column_names[COLUMN_MAC],
 			"%s is a multicast address or all zero; a device has neither",
 			shown(f, text));
@@ -173,15 +173,16 @@ static int check_serial(const struct csv_field *f, struct import_fault *why)
 	char text[SHOWN_SIZE];
 
 	if (f->len > IPC_SERIAL_MAX)
-		return fault(why, column_names[COLUMN_SERIAL],
-			     "has %zu characters; %d are the most", f->len,
-			     IPC_SERIAL_MAX);
+		return import_refuse(why, column_names[COLUMN_SERIAL],
+				     "has %zu characters; %d are the most", f->len,
+				     IPC_SERIAL_MAX);
 	for (size_t i = 0; i < f->len; i++) {
 		if (f->p[i] < 0x20 || f->p[i] > 0x7e)
-			return fault(why, column_names[COLUMN_SERIAL],
-				     "\"%s\" has a character that is not printable "
-				     "ASCII",
-				     shown(f, text));
+			return import_refuse(
+				why, column_names[COLUMN_SERIAL],
+				"\"%s\" has a character that is not printable "
+				"ASCII",
+				shown(f, text));
 	}
 	return 0;
 }
@@ -192,17 +193,18 @@ static int check_type(const struct csv_field *f, struct import_fault *why)
 
 	if (f->len == 0 || f->len == 2)
 		return 0;
-	return fault(why, column_names[COLUMN_TYPE],
-		     "\"%s\" is no type; one has two letters, CM for instance",
-		     shown(f, text));
+	return import_refuse(why, column_names[COLUMN_TYPE],
+			     "\"%s\" is no type; one has two letters, CM for instance",
+			     shown(f, text));
 }
 
 static int check_class(const struct csv_field *f, struct import_fault *why)
 {
 	if (f->len <= IPC_NAME_MAX)
 		return 0;
-	return fault(why, column_names[COLUMN_CLASS],
-		     "has %zu characters; %d are the most", f->len, IPC_NAME_MAX);
+	return import_refuse(why, column_names[COLUMN_CLASS],
+			     "has %zu characters; %d are the most", f->len,
+			     IPC_NAME_MAX);
 }
 
 /* As SNMP tools print octets: "30 81 89 …", "0x308189…", "30:81:89:…". 0: it is
@@ -245,7 +247,7 @@ static int read_key(const struct csv_field *f, struct import_row *ret,
 			      &ret->spki_len, &what);
 	if (rc == 0)
 		return 0;
-	return fault(
+	return import_refuse(
 		why, column_names[COLUMN_KEY],
 		"%s; wanted is a key in base64, hexadecimal or PEM, RSA of 1024 to "
 		"4096 bits or P-256",
@@ -258,9 +260,9 @@ int import_row_read(const struct columns *columns, const struct csv_row *row,
 	struct csv_field mac, key;
 
 	if (row->n != columns->n)
-		return fault(ret_fault, NULL,
-			     "has %zu fields; the first line names %zu", row->n,
-			     columns->n);
+		return import_refuse(ret_fault, NULL,
+				     "has %zu fields; the first line names %zu", row->n,
+				     columns->n);
 	ret->spki_len = 0;
 	mac = field_of(columns, row, COLUMN_MAC);
 	key = field_of(columns, row, COLUMN_KEY);

@@ -29,6 +29,10 @@ struct import_fault {
 	char text[224];     /* what is wrong, and what would be right */
 };
 
+/* FC_EBAD, always. */
+int import_refuse(struct import_fault *ret, const char *column, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 struct import_row {
 	struct mac mac;
 	struct csv_field serial, class_name, type; /* in the row; len 0: not given */

@@ -4,9 +4,9 @@
 #include "base/secret.h"
 #include "cmd/ctl/ctl.h"
 #include "cmd/ctl/initpki.h"
-#include "cmd/ctl/pem.h"
 #include "cmd/shared/fromconf.h"
 #include "crypto/keybox.h"
+#include "crypto/pem.h"
 #include "crypto/x509check.h"
 #include "crypto/x509issue.h"
 #include "sys/clock.h"
@@ -51,15 +51,15 @@ static int make_key(struct init_pki *p, unsigned bits, uint8_t ret_spki[SPKI_MAX
 		    size_t *ret_len)
 {
 	uint8_t pkcs8[KEYBOX_PKCS8_MAX];
-	struct out o = out_of(p->manufacturer_key, sizeof(p->manufacturer_key));
 	size_t len = 0;
 	int rc = keygen(bits, pkcs8, sizeof(pkcs8), &len, ret_spki, SPKI_MAX, ret_len);
 
 	if (rc < 0)
 		return ctl_fail("cannot make a key pair: %s", neg_text(rc));
-	pem_build(&o, "PRIVATE KEY", pkcs8, len);
+	rc = pem_of("PRIVATE KEY", pkcs8, len, &p->manufacturer_key);
 	secret_wipe(pkcs8, sizeof(pkcs8));
-	return out_cstr(&o) ? CTL_DONE : ctl_fail("cannot write a key pair");
+	return rc < 0 ? ctl_fail("cannot write a key pair: %s", neg_text(rc))
+		      : CTL_DONE;
 }
 
 static int sign(struct init_pki *p, const struct x509_profile *profile,
@@ -74,7 +74,7 @@ static int sign(struct init_pki *p, const struct x509_profile *profile,
 	if (rc == 0)
 		rc = x509_sign(root, tbs, tbs_len, cert, sizeof(cert), &cert_len);
 	if (rc == 0)
-		rc = x509_to_pem(cert, cert_len, &p->manufacturer_cert);
+		rc = pem_of("CERTIFICATE", cert, cert_len, &p->manufacturer_cert);
 	return rc < 0 ? ctl_fail("cannot make the manufacturer certificate: %s: %s",
 				 neg_text(rc), why)
 		      : CTL_DONE;
@@ -126,12 +126,17 @@ int init_pki_make(struct init_pki *ret, const struct conf *conf)
 	return make_manufacturer(ret, &profile, issuer, not_before);
 }
 
+static void drop_key(char *pem)
+{
+	if (pem)
+		secret_wipe(pem, strlen(pem));
+	free(pem);
+}
+
 void init_pki_release(struct init_pki *p)
 {
-	if (p->root_key)
-		secret_wipe(p->root_key, strlen(p->root_key));
-	secret_wipe(p->manufacturer_key, sizeof(p->manufacturer_key));
-	free(p->root_key);
+	drop_key(p->root_key);
+	drop_key(p->manufacturer_key);
 	free(p->root_cert);
 	free(p->manufacturer_cert);
 	*p = (struct init_pki){ 0 };

@@ -5,12 +5,9 @@
 
 #include "conf/conf.h"
 
-enum { INIT_PEM_MAX = 8 * 1024 };
-
-struct init_pki {
+struct init_pki { /* PEM, malloc'ed */
 	char *root_key, *root_cert;
-	char manufacturer_key[INIT_PEM_MAX];
-	char *manufacturer_cert;
+	char *manufacturer_key, *manufacturer_cert;
 };
 
 /* By the profile of the configuration's first type, and under the name of its first
