@@ -619,6 +619,24 @@ static void n4_an_early_confirmation_is_noted_but_does_not_count(void **state)
 	assert_int_equal(device().state, DEVICE_REGISTERED);
 }
 
+/* Another front has the confirmation, and is faster. */
+static void n4_a_confirmation_waits_for_word_of_the_delivery(void **state)
+{
+	struct ipc_message m = { .type = IPC_CONFIRM };
+
+	(void)state;
+	issue_one();
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	m.u.confirm.ref = ++w.ref;
+	m.u.confirm.mac = pki_mac;
+	m.u.confirm.peer = here;
+	send_to(w.front, &m, -1);
+	(void)usleep(100 * 1000); /* several turns */
+	delivered(1);
+	assert_int_equal(verdict(), IPC_VERDICT_NOTED);
+	assert_int_equal(device().state, DEVICE_CONFIRMED);
+}
+
 static void n4_a_bound_confirmation_counts_at_once(void **state)
 {
 	(void)state;
@@ -920,6 +938,7 @@ int main(void)
 		T(s5_registered_keys_are_certified_and_missing_ones_waited_for),
 		T(n6_a_device_of_another_secret_set_gets_its_key_wrapped_again),
 		T(n4_an_early_confirmation_is_noted_but_does_not_count),
+		T(n4_a_confirmation_waits_for_word_of_the_delivery),
 		T(n4_a_bound_confirmation_counts_at_once),
 		T(a_delivery_is_of_the_file_that_is_there),
 		T(s11_a_report_is_recorded_for_who_was_served),

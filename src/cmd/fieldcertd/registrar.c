@@ -204,7 +204,11 @@ static uint64_t deadline(void *ctx)
 {
 	struct registrar *r = ctx;
 
-	return r->store && r->backlog && r->refill_at != 0 ? r->refill_at : UINT64_MAX;
+	uint64_t late = r->store ? request_deadline(r) : UINT64_MAX;
+
+	if (!r->store || !r->backlog || r->refill_at == 0 || r->refill_at > late)
+		return late;
+	return r->refill_at;
 }
 
 /* ---- channels ----------------------------------------------------------- */

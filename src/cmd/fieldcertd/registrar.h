@@ -39,6 +39,7 @@ enum {
 	JOBS_MAX = 4096, /* certificates being made at once; 0.5 MiB */
 	JOB_CELLS = 2 * JOBS_MAX,
 	LATER_MAX = 1024, /* confirmations and reports put off in one turn */
+	LATE_MS = 500,    /* a front that is busy says so late what it delivered */
 	CONTROL_CONNS_MAX = 16,
 	REGISTRAR_RETRY_MS = 5000,
 	TURN_LOG_MAX = 64 * 1024 /* what is more is said at once */
@@ -164,10 +165,13 @@ void status_build(struct registrar *r, struct out *reply);
 void request_ask(struct registrar *r, struct peer *p, const struct ipc_ask *m);
 void request_digest(struct registrar *r, struct peer *p, const struct ipc_digest *m);
 void request_delivered(struct registrar *r, const struct ipc_delivered *m);
-/* Put off to the end of the turn, so that a DELIVERED of another front counts. */
+/* Put off to the end of the turn, so that a DELIVERED of another front counts; a
+ * confirmation of a file that is out, but not known to have arrived, LATE_MS longer. */
 void request_confirm(struct registrar *r, struct peer *p, const struct ipc_confirm *m);
 void request_report(struct registrar *r, struct peer *p, const struct ipc_report *m);
 void request_late(struct registrar *r);
+/* When to come back for what waits still, or UINT64_MAX. */
+uint64_t request_deadline(const struct registrar *r);
 /* Of a device in the present configuration. */
 struct policy registrar_policy(const struct registrar *r, const struct store_device *d,
 			       uint8_t file_set, uint8_t asked_set);
@@ -176,6 +180,7 @@ struct late {
 	enum ipc_type type; /* CONFIRM or REPORT */
 	uint16_t peer;
 	uint32_t generation;
+	uint64_t until; /* ms; then it is judged in any case */
 	union {
 		struct ipc_confirm confirm;
 		struct ipc_report report;

@@ -221,6 +221,12 @@ static void put_off(struct registrar *r, const struct peer *p, struct late *l)
 {
 	if (r->n_late == LATER_MAX)
 		request_late(r);
+	if (r->n_late == LATER_MAX) {
+		for (size_t i = 0; i < LATER_MAX; i++)
+			r->late[i].until = 0;
+		request_late(r);
+	}
+	l->until = clock_ms() + LATE_MS;
 	l->peer = (uint16_t)(p - r->peers);
 	l->generation = p->generation;
 	r->late[r->n_late++] = *l;
@@ -286,20 +292,48 @@ static void report(struct registrar *r, const struct ipc_report *m)
 			 mac_text(&m->mac, text), peer, device_error_text(m->number));
 }
 
+/* The file is out, and an OK is there: where it has not arrived yet, as far as is known
+ * here, word of it is on its way, as a rule. */
+static bool may_wait(struct registrar *r, const struct late *l)
+{
+	const struct ipc_confirm *m = &l->u.confirm;
+	struct store_device d;
+
+	if (l->type != IPC_CONFIRM || clock_ms() >= l->until || !turn_begin(r) ||
+	    turn_check(r, store_device_get(r->store, &m->mac, &d)) < 0)
+		return false;
+	return d.served_at > 0 && d.file_epoch == d.epoch &&
+	       !policy_confirm_counts(m->bound != 0, d.epoch, d.file_epoch,
+				      d.delivered_epoch);
+}
+
+static void settle(struct registrar *r, const struct late *l)
+{
+	const struct peer *p = &r->peers[l->peer];
+	uint64_t ref = l->type == IPC_CONFIRM ? l->u.confirm.ref : l->u.report.ref;
+
+	if (turn_begin(r) && l->type == IPC_CONFIRM)
+		confirm(r, &l->u.confirm);
+	else if (r->turn_rc == 0)
+		report(r, &l->u.report);
+	if (p->chan && p->generation == l->generation)
+		answer(r, p, ref, IPC_VERDICT_NOTED);
+}
+
 void request_late(struct registrar *r)
 {
-	for (size_t i = 0; i < r->n_late; i++) {
-		const struct late *l = &r->late[i];
-		struct peer *p = &r->peers[l->peer];
-		uint64_t ref =
-			l->type == IPC_CONFIRM ? l->u.confirm.ref : l->u.report.ref;
+	size_t waiting = 0;
 
-		if (turn_begin(r) && l->type == IPC_CONFIRM)
-			confirm(r, &l->u.confirm);
-		else if (r->turn_rc == 0)
-			report(r, &l->u.report);
-		if (p->chan && p->generation == l->generation)
-			answer(r, p, ref, IPC_VERDICT_NOTED);
+	for (size_t i = 0; i < r->n_late; i++) {
+		if (may_wait(r, &r->late[i]))
+			r->late[waiting++] = r->late[i];
+		else
+			settle(r, &r->late[i]);
 	}
-	r->n_late = 0;
+	r->n_late = waiting;
+}
+
+uint64_t request_deadline(const struct registrar *r)
+{
+	return r->n_late > 0 ? r->late[0].until : UINT64_MAX; /* the oldest */
 }
