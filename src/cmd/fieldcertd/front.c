@@ -510,11 +510,12 @@ int front_main(struct child *c)
 	int rc = -ENOMEM;
 
 	if (!loop || !(f->auth = frontauth_new()) ||
-	    !(f->message = malloc(IPC_MESSAGE_MAX)) ||
-	    (rc = frontnet_init(&f->net, on_datagram, f)) < 0)
+	    !(f->message = malloc(IPC_MESSAGE_MAX)))
 		goto out;
 	f->child = c;
-	rc = child_init(c, &front_ops, f, loop);
+	rc = frontnet_init(&f->net, on_datagram, f);
+	if (rc == 0)
+		rc = child_init(c, &front_ops, f, loop);
 	if (rc == 0)
 		rc = loop_run(loop, on_deadline, on_turn, f);
 out:
