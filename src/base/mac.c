@@ -79,12 +79,3 @@ uint64_t mac_u64(const struct mac *m)
 		v = v << 8 | m->b[i];
 	return v;
 }
-
-struct mac mac_from_u64(uint64_t v)
-{
-	struct mac m;
-
-	for (size_t i = MAC_LEN; i > 0; i--, v >>= 8)
-		m.b[i - 1] = (uint8_t)v;
-	return m;
-}

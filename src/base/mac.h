@@ -26,7 +26,7 @@ bool mac_equal(const struct mac *a, const struct mac *b);
 /* A device's own address: not multicast, not all zero. */
 bool mac_is_device(const struct mac *m);
 
+/* As a number of 48 bits, the first byte the highest. */
 uint64_t mac_u64(const struct mac *m);
-struct mac mac_from_u64(uint64_t v);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/devtable.h"
 #include "fuzz/fuzz.h"
+#include "macs.h"
 
 static void require(bool ok)
 {

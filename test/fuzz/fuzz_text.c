@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "base/mac.h"
 #include "fuzz/fuzz.h"
+#include "macs.h"
 
 enum { TAKEN_MAX = 64 };
 

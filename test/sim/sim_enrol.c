@@ -7,32 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include "device.h"
-
-static struct pki pki;
-static struct material good;
-
-static int set_up(void **state)
-{
-	(void)state;
-	pki_init(&pki);
-	material_init(&pki, &good);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pki_release(&pki);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	world_power_off();
-	return 0;
-}
+#include "certified.h"
 
 static void expect_gap(size_t n, uint64_t wanted, uint64_t slack)
 {

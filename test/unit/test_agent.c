@@ -9,32 +9,7 @@
 #include <stdio.h>
 #include "base/crc32.h"
 #include "crypto/privatekey.h"
-#include "device.h"
-
-static struct pki pki;
-static struct material good;
-
-static int set_up(void **state)
-{
-	(void)state;
-	pki_init(&pki);
-	material_init(&pki, &good);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pki_release(&pki);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	world_power_off();
-	return 0;
-}
+#include "certified.h"
 
 static void certify(void)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/errors.h"
 #include "core/devtable.h"
+#include "macs.h"
 
 struct area {
 	void *p;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "core/issue.h"
+#include "macs.h"
 
 enum { N_JOBS = 48, N_CELLS = 128 };
 

@@ -3,6 +3,7 @@
 #include "registrar.h"
 #include <sys/resource.h>
 #include "base/errors.h"
+#include "macs.h"
 
 #define SECRETS                                                                        \
 	"secrets \"one\" { set = 1 kind = derived request = r confirm = c keybox = k " \

@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "cmd/shared/fromconf.h"
 #include "cmd/shared/secretset.h"
+#include "macs.h"
 
 static const struct mac modem = { { 0x00, 0x10, 0x4b, 0xab, 0xcd, 0xef } };
 

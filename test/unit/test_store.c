@@ -9,6 +9,7 @@
 #include "scratch.h"
 #include "base/errors.h"
 #include "store/store.h"
+#include "macs.h"
 
 static struct scratch scratch;
 static struct store *s;

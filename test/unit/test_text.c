@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/mac.h"
 #include "base/secret.h"
+#include "macs.h"
 
 static const struct mac modem = { { 0x00, 0x10, 0x4b, 0xab, 0xcd, 0xef } };
 
