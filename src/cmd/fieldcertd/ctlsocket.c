@@ -165,7 +165,7 @@ static void changed(void *ctx, const struct mac *mac)
 		return;
 	}
 	table_update(r, &d);
-	issue_changed(r, &d);
+	making_changed(r, &d);
 }
 
 static void run(struct registrar *r, struct control_conn *c)

@@ -170,7 +170,7 @@ static void undone(struct registrar *r)
 	store_rollback(r->store);
 	outbox_fail(r);
 	issuers_forget(r);
-	issue_forget(r);
+	making_forget(r);
 }
 
 static void end_turn(struct registrar *r)
@@ -195,7 +195,7 @@ static void turn(void *ctx, uint64_t now)
 	if (!r->store)
 		return;
 	request_late(r);
-	issue_pump(r);
+	making_pump(r);
 	end_turn(r);
 	ctlsocket_run(r);
 }
@@ -242,11 +242,11 @@ static int from_front(struct registrar *r, struct peer *p, const struct ipc_mess
 static int from_signer(struct registrar *r, struct peer *p, const struct ipc_message *m)
 {
 	if (m->type == IPC_PLANNED)
-		issue_planned(r, p, &m->u.planned);
+		making_planned(r, p, &m->u.planned);
 	else if (m->type == IPC_SIGNED)
-		issue_signed(r, p, &m->u.signed_);
+		making_signed(r, p, &m->u.signed_);
 	else if (m->type == IPC_WRAPPED)
-		issue_wrapped(r, p, &m->u.wrapped);
+		making_wrapped(r, p, &m->u.wrapped);
 	else if (m->type == IPC_ISSUER_IS)
 		issuers_is(r, p, &m->u.issuer_is);
 	else if (m->type == IPC_ISSUER_MADE)
@@ -522,7 +522,7 @@ int registrar_main(struct child *c)
 	r.loop = loop_new();
 	if (!r.loop)
 		return 1;
-	issue_reset_jobs(&r);
+	making_reset_jobs(&r);
 	if (child_init(c, &ops, &r, r.loop) < 0)
 		return 1;
 	(void)loop_run(r.loop, deadline, turn, &r);

@@ -3,7 +3,7 @@
  *	registrar.c	the process, its channels, its turn
  *	outbox.c	what leaves when the turn is committed, and not before
  *	request.c	what fronts ask and tell
- *	issue.c		queue -> plan -> sign -> file
+ *	making.c	queue -> plan -> sign -> file
  *	issuers.c	which manufacturer certificates the signers have
  *	table.c		the device table's memory
  *	ctlsocket.c	fieldcertctl's requests
@@ -191,21 +191,21 @@ struct late {
 bool registrar_takes_registered(const struct conf_class *class,
 				const struct store_device *d);
 
-/* ---- issue.c ------------------------------------------------------------ */
+/* ---- making.c ----------------------------------------------------------- */
 
 /* Have it made; its queue row is in this turn's transaction already. */
-void issue_want(struct registrar *r, const struct mac *mac, uint8_t set,
-		enum issue_state state);
-void issue_planned(struct registrar *r, struct peer *p, const struct ipc_planned *m);
-void issue_signed(struct registrar *r, struct peer *p, const struct ipc_signed *m);
-void issue_wrapped(struct registrar *r, struct peer *p, const struct ipc_wrapped *m);
+void making_want(struct registrar *r, const struct mac *mac, uint8_t set,
+		 enum issue_state state);
+void making_planned(struct registrar *r, struct peer *p, const struct ipc_planned *m);
+void making_signed(struct registrar *r, struct peer *p, const struct ipc_signed *m);
+void making_wrapped(struct registrar *r, struct peer *p, const struct ipc_wrapped *m);
 /* Take from the queue what there is room for, send what can be sent. */
-void issue_pump(struct registrar *r);
+void making_pump(struct registrar *r);
 /* The turn failed: forget all, and read the queue again later. */
-void issue_forget(struct registrar *r);
+void making_forget(struct registrar *r);
 /* A device was changed by the operator: does its job still hold? */
-void issue_changed(struct registrar *r, const struct store_device *d);
-void issue_reset_jobs(struct registrar *r);
+void making_changed(struct registrar *r, const struct store_device *d);
+void making_reset_jobs(struct registrar *r);
 
 /* ---- registrar.c -------------------------------------------------------- */
 

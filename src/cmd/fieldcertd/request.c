@@ -90,7 +90,7 @@ static void start_making(struct registrar *r, const struct store_device *d,
 		set_state(r, d, DEVICE_REQUESTED, d->waiting);
 		turn_event(r, &m->mac, "request", d->epoch, peer);
 	}
-	issue_want(r, &m->mac, m->set, ISSUE_NEED_PLAN);
+	making_want(r, &m->mac, m->set, ISSUE_NEED_PLAN);
 }
 
 static void keep_waiting(struct registrar *r, const struct store_device *d,
@@ -159,7 +159,7 @@ static void answer_ask(struct registrar *r, struct peer *p, const struct ipc_ask
 	else if (what.work == POLICY_WAIT)
 		keep_waiting(r, d, what.why, peer);
 	else if (what.work == POLICY_WRAP)
-		issue_want(r, &m->mac, m->set, ISSUE_NEED_WRAP);
+		making_want(r, &m->mac, m->set, ISSUE_NEED_WRAP);
 }
 
 void request_ask(struct registrar *r, struct peer *p, const struct ipc_ask *m)

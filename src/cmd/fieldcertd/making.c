@@ -25,7 +25,7 @@
 
 static const char clock_floor[] = "clock_floor";
 
-void issue_reset_jobs(struct registrar *r)
+void making_reset_jobs(struct registrar *r)
 {
 	struct hash_key secret;
 
@@ -35,25 +35,25 @@ void issue_reset_jobs(struct registrar *r)
 
 /* Signers that were up stay so; what they still answer is for jobs that are not
  * there any more, and ignored. */
-void issue_forget(struct registrar *r)
+void making_forget(struct registrar *r)
 {
 	bool up[ISSUE_SIGNERS_MAX];
 
 	memcpy(up, r->issue.up, sizeof(up));
-	issue_reset_jobs(r);
+	making_reset_jobs(r);
 	memcpy(r->issue.up, up, sizeof(up));
 	r->backlog = true;
 	r->refill_at = clock_ms() + REGISTRAR_RETRY_MS;
 }
 
-void issue_want(struct registrar *r, const struct mac *mac, uint8_t set,
-		enum issue_state state)
+void making_want(struct registrar *r, const struct mac *mac, uint8_t set,
+		 enum issue_state state)
 {
 	if (!issue_add(&r->issue, mac, set, state) && state == ISSUE_NEED_PLAN)
 		r->backlog = true;
 }
 
-void issue_changed(struct registrar *r, const struct store_device *d)
+void making_changed(struct registrar *r, const struct store_device *d)
 {
 	struct issue_job *job = issue_find(&r->issue, &d->mac);
 
@@ -392,7 +392,7 @@ static void refill(struct registrar *r)
 		r->backlog = f.full;
 }
 
-void issue_pump(struct registrar *r)
+void making_pump(struct registrar *r)
 {
 	struct issue_job *job;
 	uint16_t signer;
@@ -431,7 +431,7 @@ static int keep_plan(struct registrar *r, struct issue_job *job,
 	return turn_check(r, store_cert_plan(r->store, &c, &job->cert));
 }
 
-void issue_planned(struct registrar *r, struct peer *p, const struct ipc_planned *m)
+void making_planned(struct registrar *r, struct peer *p, const struct ipc_planned *m)
 {
 	struct issue_job *job = issue_answered(&r->issue, m->job, p->number);
 	struct store_cert had;
@@ -544,7 +544,7 @@ static void commit_issued(struct registrar *r, struct issue_job *job,
 	done(r, job);
 }
 
-void issue_signed(struct registrar *r, struct peer *p, const struct ipc_signed *m)
+void making_signed(struct registrar *r, struct peer *p, const struct ipc_signed *m)
 {
 	struct issue_job *job = issue_answered(&r->issue, m->job, p->number);
 	struct store_device d;
@@ -596,7 +596,7 @@ static size_t replace_key(const struct certfile *f, const struct ipc_blob *keybo
 	return o.full ? 0 : o.len;
 }
 
-void issue_wrapped(struct registrar *r, struct peer *p, const struct ipc_wrapped *m)
+void making_wrapped(struct registrar *r, struct peer *p, const struct ipc_wrapped *m)
 {
 	struct issue_job *job = issue_answered(&r->issue, m->job, p->number);
 	uint8_t file[CERTFILE_MAX], set;
