@@ -3,10 +3,13 @@
 import base64
 import json
 import os
+import re
+import signal
+import subprocess
 import time
 
 import pytest
-from lib import CTL, MAC, SERIAL, any_spki, mac_of, run, state, tlvs, x509
+from lib import CTL, MAC, SERIAL, any_spki, mac_of, run, state, tlvs, until, x509
 
 
 def listed(server):
@@ -159,6 +162,27 @@ def test_import_of_a_hundred_thousand_rows(make_server, tmp_path, running):
         from lib import request_name
 
         server.fetch(request_name(server.secret("request"), mac_of(count - 1), f"SN{count - 1:07d}"))
+
+
+def test_import_when_the_server_dies_in_the_middle(make_server, tmp_path):
+    """It says how far it came; what was registered is whole, and --update takes the rest."""
+    server, count = make_server(add=False), 60_000
+    path = tmp_path / "many.csv"
+    with open(path, "w") as f:
+        f.write("mac,serial\n")
+        f.writelines(f"{mac_of(i)},SN{i:07d}\n" for i in range(count))
+    importing = subprocess.Popen(
+        [str(CTL), "-c", str(server.conf), "device", "import", str(path)], stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: devices(server) > 0, 20, "its first rows")
+    os.kill(server.children()["registrar"][0], signal.SIGKILL)
+    said = importing.communicate(timeout=60)[1]
+    assert importing.returncode == 1
+    told = re.search(r"(\d+) devices or more are registered", said)
+    assert told and int(told.group(1)) <= devices(server) < count, said
+    until(lambda: server.ctl("device", "import", path, "--update", check=False, timeout=60).returncode == 0, 60)
+    assert devices(server) == count
+    server.ctl("audit", "verify")
 
 
 @pytest.mark.skipif(not os.environ.get("FIELDCERT_LONG"), reason="a minute or two; FIELDCERT_LONG=1 runs it")

@@ -177,8 +177,13 @@ static int batch_send(struct importing *g)
 	struct control_message reply;
 
 	while (d->n > 0) {
-		if (registry_call(g->im.c, &g->batch.m, &reply) != 0)
-			return CTL_FAILED;
+		if (registry_call(g->im.c, &g->batch.m, &reply) != 0) {
+			progress_end(g);
+			return ctl_fail("%s: %" PRIu64
+					" devices or more are registered; "
+					"with --update it can be imported again",
+					g->im.path, g->taken);
+		}
 		if (reply.type != CONTROL_DONE)
 			return ctl_fail("an answer to another question");
 		if (reply.u.done.rc == 0)
