@@ -1,6 +1,7 @@
 """Confirmations and error reports (N4, S10, S11)."""
 
 import hashlib
+import json
 
 import pytest
 from lib import (
@@ -83,8 +84,35 @@ def test_report_of_each_number(server, number):
     until(lambda: state(server) == "failed", 3, "state failed")
     events = server.query("select kind, number from events where kind = 'error'")
     assert events == [("error", number)]
-    counts = run(CTL, "-c", server.conf, "errors", "--json").stdout
-    assert f"{number:02d}" in counts or f": {number}" in counts or f":{number}" in counts
+    for table in (errors(server), errors(server, "--class", "default")):
+        assert [e["count"] for e in table] == [int(n == number) for n in range(1, 15)]
+        assert [e["classes"]["default"] for e in table] == [e["count"] for e in table]
+    line = server.ctl("errors").stdout.splitlines()[number]
+    assert line.split()[:2] == ["1", f"{number:02d}"] and line.endswith("default 1")
+
+
+def errors(server, *more):
+    table = json.loads(server.ctl("errors", "--json", *more).stdout)["errors"]
+    assert [e["number"] for e in table] == list(range(1, 15))
+    return table
+
+
+def test_errors_are_counted_by_class(make_server):
+    """A class without reports has none; what a lost class had is still counted."""
+    server = make_server(start=False, add=False)
+    without = server.conf.read_text()
+    server.conf.write_text(without + 'class "other" { issuer = "demonstration"  secrets = {"first"} }\n')
+    server.start()
+    server.add(MAC, SERIAL, "--class", "other")
+    server.fetch()
+    assert say(server, report_name(2)) == (DATA, 1, b"")
+    until(lambda: state(server) == "failed", 3, "state failed")
+    assert errors(server)[1]["classes"] == {"default": 0, "other": 1}
+    assert errors(server, "--class", "default")[1]["count"] == 0
+    assert server.ctl("errors", "--class", "third", check=False).returncode == 1
+    server.conf.write_text(without)
+    assert errors(server)[1]["count"] == 1
+    assert server.ctl("errors").stdout.splitlines()[2].endswith("(no class of the configuration) 1")
 
 
 @pytest.mark.fast
