@@ -561,6 +561,26 @@ static void error_of_the_peer_ends_its_transfer(void **state)
 	assert_int_equal(count(w, DESK_FILES_DELIVERED), 0);
 }
 
+/* Whatever its first bytes say: who cut it knows what the rest was. */
+static void what_arrived_cut_off_is_ignored(void **state)
+{
+	static const uint8_t datagrams[][8] = { { 0, TFTP_ACK, 0, 1 },
+						{ 0, TFTP_ERROR, 0, 3, 'n', 'o', 0 } };
+	static const size_t lens[] = { 4, 7 };
+	struct world *w = *state;
+
+	start_file(w, "abc", 3);
+	for (size_t i = 0; i < 2; i++) {
+		desk_datagram(&w->desk, &w->way, datagrams[i], lens[i], true, w->now,
+			      &w->t);
+		assert_int_equal(w->t.act, DESK_NOTHING);
+		assert_int_equal(w->t.end.why, DESK_END_NONE);
+		assert_int_equal(count(w, DESK_IGNORED), i + 1);
+	}
+	ack(w, 1);
+	assert_int_equal(w->t.end.why, DESK_END_DELIVERED);
+}
+
 static void nonsense_into_a_transfer_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -981,6 +1001,7 @@ int main(void)
 		T(S1_wrong_tid),
 		T(error_of_a_stranger_is_ignored),
 		T(error_of_the_peer_ends_its_transfer),
+		T(what_arrived_cut_off_is_ignored),
 		T(nonsense_into_a_transfer_changes_nothing),
 		T(bad_datagrams),
 		T(N8_name_of_600_bytes),

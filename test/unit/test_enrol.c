@@ -221,6 +221,25 @@ static void test_confirmed(void **state)
 	assert_int_equal(e.failures, 0);
 }
 
+/* A4: what failed before an install does not count at the renewal */
+static void test_failures_end_with_an_install(void **state)
+{
+	(void)state;
+	begin_request();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(happen(ENROL_FAILED), ENROL_DO_NOTHING);
+		assert_int_equal(pass((uint64_t)(10 << i) * MINUTE), ENROL_DO_REQUEST);
+	}
+	assert_int_equal(happen(ENROL_FILE), ENROL_DO_JUDGE);
+	assert_int_equal(happen(ENROL_INSTALLED), ENROL_DO_CONFIRM);
+	assert_int_equal(happen(ENROL_ANSWERED), ENROL_DO_NOTHING);
+	assert_int_equal(pass(24 * HOUR), ENROL_DO_EXAMINE);
+	assert_int_equal(happen(ENROL_ABSENT), ENROL_DO_REQUEST);
+	assert_int_equal(happen(ENROL_FAILED), ENROL_DO_NOTHING);
+	assert_false(e.long_wait);
+	assert_int_equal(pass(10 * MINUTE), ENROL_DO_REQUEST);
+}
+
 /* A8: four times, 10, 20 and 40 seconds between */
 static void test_confirmation_unanswered(void **state)
 {
@@ -370,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_invalid_during_the_request),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_confirmed),
+		cmocka_unit_test(test_failures_end_with_an_install),
 		cmocka_unit_test(test_confirmation_unanswered),
 		cmocka_unit_test(test_unconfirmed_at_the_start),
 		cmocka_unit_test(test_restart_after_install),

@@ -310,6 +310,8 @@ static void test_announced_wait(void **state)
 	assert_int_equal(announced("File_Name_Not_Found; retry after "), 0);
 	assert_int_equal(announced("File_Name_Not_Found; retry after 9x s"), 0);
 	assert_int_equal(announced("File_Name_Not_Found; retry after -9 s"), 0);
+	assert_int_equal(announced("x; retry after 99999999 s"), 99999999);
+	assert_int_equal(announced("x; retry after 100000000 s"), 0);
 	assert_int_equal(announced("x; retry after 99999999999999999999 s"), 0);
 	begin(&config);
 	assert_true(error(TID, TFTP_EACCESS, "no; retry after 90 s"));

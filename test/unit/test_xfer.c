@@ -266,6 +266,22 @@ static void S1_ack_within_window_rewinds_once(void **state)
 	assert_int_equal(x.resent, 5 + 5);
 }
 
+/* All that was out when it rewound has come: what is missed now is lost anew. */
+static void S1_ack_at_the_end_of_a_stretch_is_a_new_loss(void **state)
+{
+	size_t len = 512 * 40;
+	struct xfer x;
+
+	(void)state;
+	open_window(&x, 8, len);
+	expect_blocks(&x, 1, 8, 512, len);
+	assert_int_equal(xfer_ack(&x, 3, 1001), XFER_SEND);
+	expect_blocks(&x, 4, 11, 512, len);
+	assert_int_equal(xfer_ack(&x, 8, 1002), XFER_SEND);
+	expect_blocks(&x, 9, 16, 512, len);
+	assert_int_equal(x.resent, 5 + 3);
+}
+
 /* The timer sends the unacknowledged window again, and its ACKs are no losses. */
 static void S1_timer_sends_window_again(void **state)
 {
@@ -413,6 +429,7 @@ static void S12_before_the_first_ack(void **state)
 				break;
 		}
 		assert_int_equal(n, 2);
+		assert_int_equal(x.resent, 1);
 		assert_true(x.deadline == UINT64_MAX);
 		assert_false(fetch(&x));
 	}
@@ -458,6 +475,7 @@ int main(void)
 		cmocka_unit_test(S1_duplicate_ack_sends_nothing),
 		cmocka_unit_test(S1_windowsize),
 		cmocka_unit_test(S1_ack_within_window_rewinds_once),
+		cmocka_unit_test(S1_ack_at_the_end_of_a_stretch_is_a_new_loss),
 		cmocka_unit_test(S1_timer_sends_window_again),
 		cmocka_unit_test(S1_block_number_wraps),
 		cmocka_unit_test(S1_retransmission_times),
