@@ -552,6 +552,33 @@ static void S4_a_manufacturer_certificate_is_made_once(void **unused)
 	assert_device_takes(&k, &cert, &derived);
 }
 
+static void S4_a_loaded_issuer_is_of_the_configured_root(void **unused)
+{
+	struct ipc_message m = load_over_file(), a;
+	uint8_t wrapped[IPC_KEY_MAX];
+	struct out o = out_of(wrapped, sizeof(wrapped));
+	struct x509_values v = pki_values(&pki, &stray_key);
+	struct pki_cert root, cert;
+	struct x509_issuer *namesake =
+		pki_root("Test Root", PKI_2026, PKI_2026 + 10 * PKI_YEAR, &root);
+
+	(void)unused;
+	pki_manufacturer(&pki_profile, &v, namesake, &cert);
+	assert_int_equal(wrap(state, "issuer made", 11, stray_key.pkcs8,
+			      stray_key.pkcs8_len, &o),
+			 0);
+	m.u.issuer_load.name = text_blob("made");
+	m.u.issuer_load.wrapped = blob(wrapped, o.len);
+	m.u.issuer_load.cert = blob(cert.der, cert.len);
+	a = ask(&m);
+	assert_int_equal(a.u.issuer_is.cert.len, 0);
+	assert_null(state->issuers[1].ready);
+	m.u.issuer_load.cert = blob(stray.der, stray.len);
+	a = ask(&m);
+	assert_int_equal(a.u.issuer_is.cert.len, stray.len);
+	x509_issuer_free(namesake);
+}
+
 static void S4_a_reload_keeps_what_was_made(void **unused)
 {
 	struct ipc_message m = make_of("made"), a = ask(&m);
@@ -649,6 +676,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			S4_a_manufacturer_certificate_is_made_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			S4_a_loaded_issuer_is_of_the_configured_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(S4_a_reload_keeps_what_was_made, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(S5_a_registered_key, setup, teardown),

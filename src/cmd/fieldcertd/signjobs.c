@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/secret.h"
 #include "cmd/shared/fromconf.h"
+#include "crypto/issuedby.h"
 #include "sys/log.h"
 #include "sys/rng.h"
 
@@ -373,6 +374,16 @@ static void issuer_make(struct signstate *s, const struct ipc_issuer_make *m,
 	ipc_build(reply, &answer);
 }
 
+/* Else whoever holds the database could give our key a name and dates of his own. */
+static int under_root(const struct signissuer *i, const struct ipc_blob *cert,
+		      const char **ret_why)
+{
+	size_t len;
+	const uint8_t *root = x509_issuer_cert(i->root, &len);
+
+	return x509_issued_by(cert->p, cert->len, root, len, ret_why);
+}
+
 /* What the database kept of an issuer must be of the root that is configured. */
 static int load_issuer(struct signstate *s, struct signissuer *i,
 		       const struct ipc_issuer_load *m, const char **ret_why)
@@ -388,6 +399,8 @@ static int load_issuer(struct signstate *s, struct signissuer *i,
 	if (rc)
 		*ret_why = "its key does not open under the storage key";
 	else
+		rc = under_root(i, &m->cert, ret_why);
+	if (!rc)
 		rc = x509_issuer_new(m->cert.p, m->cert.len, pkcs8, len, &issuer,
 				     ret_why);
 	secret_wipe(pkcs8, sizeof(pkcs8));
