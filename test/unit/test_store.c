@@ -5,7 +5,9 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "scratch.h"
 #include "base/errors.h"
 #include "store/store.h"
@@ -209,9 +211,12 @@ static void reset_begins_an_epoch_and_keeps_the_file(void **state)
 	(void)state;
 	add(1);
 	assert_int_equal(store_file_put(s, &mac, 1, 2, (const uint8_t *)"file", 4), 0);
-	assert_int_equal(store_device_state(s, &mac, DEVICE_CONFIRMED, NULL), 0);
+	assert_int_equal(store_device_state(s, &mac, DEVICE_CONFIRMED, "its class"), 0);
+	assert_int_equal(store_device_error(s, &mac, 9), 0);
 	assert_int_equal(store_device_reset(s, &mac), 0);
 	assert_int_equal(get(1).epoch, 2);
+	assert_int_equal(get(1).error, 0);
+	assert_string_equal(get(1).waiting, "");
 	assert_int_equal(get(1).file_epoch, 1);
 	assert_int_equal(get(1).state, DEVICE_REGISTERED);
 	assert_int_equal(store_file_get(s, &mac, &epoch, &set, &p, &len), 0);
@@ -321,7 +326,9 @@ static void s4_a_voided_plan_makes_room_in_its_epoch(void **state)
 	add(1);
 	id = plan(1, 1);
 	assert_int_equal(store_cert_get(s, &mac, 1, &c), 0);
+	assert_int_equal(ask("SELECT count(wrapped_key) FROM certificates"), 1);
 	assert_int_equal(store_cert_void(s, id), 0);
+	assert_int_equal(ask("SELECT count(wrapped_key) FROM certificates"), 0);
 	assert_int_equal(store_cert_get(s, &mac, 1, &c), FC_EABSENT);
 	c = plan_of(1, 1, key);
 	c.serial[5] = 1;
@@ -399,6 +406,13 @@ static void a_plan_is_read_as_it_was_written_and_gives_way_to_der(void **state)
 	assert_int_equal(n, 1);
 	assert_int_equal(store_cert_count_since(s, 151, &n), 0);
 	assert_int_equal(n, 0);
+
+	assert_int_equal(store_cert_issued(s, plan(1, 2), (const uint8_t *)"new", 3),
+			 0);
+	(void)plan(1, 3);
+	assert_int_equal(store_cert_latest(s, &mac, &got), 0);
+	assert_int_equal(got.epoch, 2);
+	assert_memory_equal(got.der, "new", 3);
 }
 
 /* ---- queue, issuers, events, numbers ------------------------------------------------
@@ -606,6 +620,35 @@ static void a_newer_schema_is_refused_and_an_empty_file_is_no_database(void **st
 	assert_int_equal(store_open(path, STORE_READ, &other), FC_EABSENT);
 	(void)unlink(path);
 	assert_int_equal(store_open(path, STORE_READ, &other), -ENOENT);
+}
+
+/* These stand before the C library's, for SQLite too. */
+static unsigned n_synced;
+
+int fsync(int fd)
+{
+	n_synced++;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	n_synced++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* S4: a certificate costs a fee, also when the power fails after it. */
+static void s4_each_commit_reaches_the_disk(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i <= 3; i++) {
+		unsigned before = n_synced;
+
+		assert_int_equal(store_begin(s), 0);
+		add(i);
+		assert_int_equal(store_commit(s), 0);
+		assert_true(n_synced > before);
+	}
 }
 
 static void others_may_not_read_the_file(void **state)
@@ -878,6 +921,7 @@ int main(void)
 		T(rollback_leaves_nothing_behind),
 		T(one_writer_at_a_time_and_it_is_named),
 		T(a_newer_schema_is_refused_and_an_empty_file_is_no_database),
+		T(s4_each_commit_reaches_the_disk),
 		T(others_may_not_read_the_file),
 		T(values_nobody_wrote_are_an_error_not_a_crash),
 		T(s4_what_was_committed_survives_a_kill_and_nothing_else),

@@ -410,26 +410,6 @@ static void break_extension(X509 *x)
 	ASN1_OCTET_STRING_free(junk);
 }
 
-/* An extension of nobody's, 1.3.6.1.4.1.99999.1. */
-static void unknown_extension(X509 *x, int critical)
-{
-	ASN1_OBJECT *type = OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1);
-	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-	X509_EXTENSION *e;
-
-	assert_int_equal(ASN1_OCTET_STRING_set(value, (const uint8_t *)"\5", 2), 1);
-	e = X509_EXTENSION_create_by_OBJ(NULL, type, critical, value);
-	assert_int_equal(X509_add_ext(x, e, -1), 1);
-	X509_EXTENSION_free(e);
-	ASN1_OCTET_STRING_free(value);
-	ASN1_OBJECT_free(type);
-}
-
-static void unknown_critical(X509 *x)
-{
-	unknown_extension(x, 1);
-}
-
 static void unknown_harmless(X509 *x)
 {
 	unknown_extension(x, 0);

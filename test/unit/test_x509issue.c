@@ -498,6 +498,62 @@ static void S7_only_what_names_this_issuer_is_signed(void **state)
 		FC_EUNKNOWN);
 }
 
+/* A name of the same length is another name. */
+static void S7_an_issuer_of_a_name_as_long_signs_nothing_of_it(void **state)
+{
+	struct x509_values v = pki_values(&pki, &rsa_1024);
+	uint8_t tbs[X509_TBS_MAX], cert[X509_CERT_MAX];
+	struct x509_issuer *twin;
+	struct pki_cert m;
+	size_t len, got;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(x509_build_device(&pki_profile, &v, pki.manufacturer, tbs,
+					   sizeof(tbs), &len, &why),
+			 0);
+	v = pki_values(&pki, &pki.manufacturer_key);
+	v.organization = "Exempla";
+	pki_manufacturer(&pki_profile, &v, pki.root, &m);
+	twin = pki_issuer(&m, &pki.manufacturer_key);
+	assert_int_equal(twin->subject_len, pki.manufacturer->subject_len);
+	assert_int_equal(x509_sign(twin, tbs, len, cert, sizeof(cert), &got), FC_EAUTH);
+	x509_issuer_free(twin);
+}
+
+static void other_key_identifier(X509 *x)
+{
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_key_identifier,
+						"01:02:03:04:05:06:07:08");
+
+	X509_EXTENSION_free(X509_delete_ext(
+		x, X509_get_ext_by_NID(x, NID_subject_key_identifier, -1)));
+	assert_int_equal(X509_add_ext(x, e, -1), 1);
+	X509_EXTENSION_free(e);
+}
+
+/* RFC 5280, 4.2.1.1: the authority's identifier is what its certificate says. */
+static void S4_an_issuers_own_key_identifier_is_used(void **state)
+{
+	const uint8_t *p = pki.manufacturer_cert.der;
+	X509 *x = d2i_X509(NULL, &p, (long)pki.manufacturer_cert.len);
+	struct x509_values v = pki_values(&pki, &rsa_1024);
+	struct pki_cert m, d;
+	uint8_t *out = m.der;
+	struct x509_issuer *i;
+
+	(void)state;
+	assert_non_null(x);
+	other_key_identifier(x);
+	assert_true(X509_sign(x, pki.root->key, EVP_sha256()) > 0);
+	m.len = (size_t)i2d_X509(x, &out);
+	X509_free(x);
+	i = pki_issuer(&m, &pki.manufacturer_key);
+	pki_device(&pki_profile, &v, i, &d);
+	assert_strict(&pki.root_cert, &m, &d);
+	x509_issuer_free(i);
+}
+
 static void S7_an_elliptic_curve_ca(void **state)
 {
 	struct pki_key ca;
@@ -782,6 +838,56 @@ static void S5_short_keys_and_other_curves_are_refused(void **state)
 	}
 }
 
+static void S5_the_whole_key_counts(void **state)
+{
+	struct pki_key other = rsa_1024;
+	struct spki a, b;
+
+	(void)state;
+	assert_int_equal(spki_parse(rsa_1024.spki, rsa_1024.spki_len, &a), 0);
+	assert_int_equal(spki_parse(other.spki, other.spki_len, &b), 0);
+	assert_true(spki_equal(&a, &b));
+	other.spki[other.spki_len - 6] ^= 2; /* the modulus' last byte */
+	assert_int_equal(spki_parse(other.spki, other.spki_len, &b), 0);
+	assert_false(spki_equal(&a, &b));
+}
+
+/* The bits of a key are whole bytes, in RSA as on curves. */
+static void S5_a_key_with_unused_bits_is_none(void **state)
+{
+	struct pki_key k = p256;
+	size_t at = k.spki_len - 66; /* before the point */
+	struct spki s;
+
+	(void)state;
+	assert_int_equal(k.spki[at], 0);
+	assert_int_equal(spki_parse(k.spki, k.spki_len, &s), 0);
+	k.spki[at] = 1;
+	assert_int_equal(spki_parse(k.spki, k.spki_len, &s), FC_EBAD);
+}
+
+static void S5_4096_bits_are_the_most(void **state)
+{
+	static const uint8_t exponent[] = { 1, 0, 1 };
+	uint8_t modulus[513];
+	struct spki s = { .kind = SPKI_RSA,
+			  .modulus = modulus,
+			  .modulus_len = sizeof(modulus),
+			  .exponent = exponent,
+			  .exponent_len = sizeof(exponent) };
+
+	(void)state;
+	memset(modulus, 0xff, sizeof(modulus));
+	s.bits = 4096;
+	assert_null(spki_fault(&s));
+	s.bits = 4097;
+	assert_non_null(strstr(spki_fault(&s), "more than 4096"));
+	s.bits = 1023;
+	assert_non_null(strstr(spki_fault(&s), "less than 1024"));
+	s.bits = 1024;
+	assert_null(spki_fault(&s));
+}
+
 static void pem_and_back(void **state)
 {
 	struct pki_cert c = device(&pki_profile, &rsa_1024);
@@ -837,6 +943,11 @@ int main(void)
 		cmocka_unit_test(S7_what_is_no_issuer),
 		cmocka_unit_test(S7_a_key_with_a_passphrase_is_refused_without_asking),
 		cmocka_unit_test(der_is_read_strictly),
+		cmocka_unit_test(S7_an_issuer_of_a_name_as_long_signs_nothing_of_it),
+		cmocka_unit_test(S4_an_issuers_own_key_identifier_is_used),
+		cmocka_unit_test(S5_the_whole_key_counts),
+		cmocka_unit_test(S5_a_key_with_unused_bits_is_none),
+		cmocka_unit_test(S5_4096_bits_are_the_most),
 		cmocka_unit_test(pem_and_back),
 	};
 

@@ -96,6 +96,20 @@ static void A5_a_device_cannot_sign_a_link(void **state)
 	assert_error(&s, DEVICE_EISSUER, "not a root held");
 }
 
+static void A5_a_link_that_asks_too_much_is_as_good_as_none(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.has_link = true;
+	s.link = new_root_link(pki.root, &other_key);
+	s.manufacturer = manufacturer_under(&s.link, &other_key);
+	assert_int_equal(check(&s), DEVICE_OK);
+	s.link = altered(&s.link, unknown_critical, pki.root->key, EVP_sha256());
+	assert_error(&s, DEVICE_EISSUER, "not a root held");
+}
+
 static void A5_an_expired_link_is_as_good_as_none(void **state)
 {
 	struct scene s;
@@ -257,6 +271,7 @@ int main(void)
 		cmocka_unit_test(A5_a_link_brings_a_new_root),
 		cmocka_unit_test(A5_a_link_of_no_one_held_is_as_good_as_none),
 		cmocka_unit_test(A5_a_device_cannot_sign_a_link),
+		cmocka_unit_test(A5_a_link_that_asks_too_much_is_as_good_as_none),
 		cmocka_unit_test(A5_an_expired_link_is_as_good_as_none),
 		cmocka_unit_test(A5_a_link_brings_a_new_manufacturer_key),
 		cmocka_unit_test(A5_a_link_adds_its_name_and_key_to_the_lists),
