@@ -4,3 +4,5 @@ registrar_obj := $(foreach o,registrar outbox request making issuers table ctlso
 	status child,$(O)/obj/cmd/fieldcertd/$(o).o)
 LDFLAGS_test_registrar := $(registrar_obj)
 $(O)/test/unit/test_registrar: $(registrar_obj)
+$(O)/test/fuzz/replay_registrar $(O)/test/fuzz/search_registrar: \
+	$(filter-out %/registrar.o,$(registrar_obj))
