@@ -226,7 +226,58 @@ def front():
     }
 
 
+def child():
+    def conf(which=0, rest=b"", how=7):
+        return bytes([0, how, which]) + rest
+
+    def secret(kind=0, name=3, which=1, rest=b"\6secret", refuse=0):
+        # what % 6 is 1 in both
+        return bytes([67 if refuse else 1, kind << 3 | name, which]) + rest
+
+    def socket(how=0, which=3):
+        return bytes([2, how, which])
+
+    def peer(how=0, which=3):
+        return bytes([3, how, which])
+
+    def start(fails=False, which=4):
+        # what % 6 is 4 in both
+        return bytes([130 if fails else 4, 0, which])
+
+    def other(message, which=4):
+        return bytes([5, 0, 0, len(message), which]) + message
+
+    whole = conf() + secret() + socket() + socket(1) + peer(1) + start()
+    text = b"secrets \"one\" {"
+    return {
+        "start": b"\0" + whole,
+        "reload": b"\0" + whole + conf() + secret(2) + peer(2) + start() + peer(1),
+        "reload-fails": b"\0" + whole + conf() + start(True) + start() + conf() + start(),
+        "first-start-fails": b"\0" + conf() + start(True),
+        "nothing-but-start": b"\0" + start(),
+        "bad-configuration": b"\0" + whole + conf(1, bytes([len(text)]) + text) + secret() +
+                             start() + conf() + start(),
+        "weak-secret": b"\0" + whole + conf() + secret(refuse=1) + start() + conf() + start(),
+        "secret-refused-then-configured": b"\0" + conf() + secret(refuse=1) + conf() + start(),
+        "storage-key": b"\0" + conf() + secret(3, 0) + secret(7, 7, 2, b"") + start(),
+        "secret-alone": b"\0" + secret() + secret(1, 1, 3, b"") + start(),
+        "a-folder": b"\0" + whole + conf(2) + start() + conf(3) + start(),
+        "no-descriptor": b"\0" + conf(4),
+        "secret-without-descriptor": b"\0" + conf() + secret(which=4, rest=b""),
+        "start-with-descriptor": b"\0" + conf() + start(which=0),
+        "socket-refused": b"\0" + conf() + bytes([128, 0, 3]),
+        "few-start": b"\1" + conf() + secret() + start(),
+        "few-socket": b"\1" + conf() + socket(),
+        "few-peer": b"\1" + conf() + peer(),
+        "not-to-be-said": b"\0" + whole + other(b"\0\6"),
+        "not-to-be-said-with-descriptor": b"\0" + whole + other(b"\0\x42", 0),
+        "trailing": b"\0" + whole + other(b"\0\5\0"),
+        "kind-too-high": b"\0" + whole + other(b"\0\2\x09\0\0\0\0", 0),
+    }
+
+
 def main():
+    write("child", child())
     write("front", front())
     write("signer", signer())
     write("registrar", registrar())
