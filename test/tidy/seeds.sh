@@ -1,13 +1,15 @@
 #!/bin/sh
-# the seeds of the fuzz targets are what their program writes
+# the seeds of the fuzz targets are what their programs write
 set -u
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-python3 -c '
+for script in test/fuzz/make_seeds*.py; do
+	python3 -c '
 import os, runpy, sys
-script = os.path.abspath("test/fuzz/make_seeds.py")
+script = os.path.abspath(sys.argv[2])
 os.chdir(sys.argv[1])
-runpy.run_path(script, run_name="__main__")' "$tmp" || exit 1
+runpy.run_path(script, run_name="__main__")' "$tmp" "$script" || exit 1
+done
 failed=0
 for made in "$tmp"/test/fuzz/corpus/*/*; do
 	kept=${made#"$tmp"/}

@@ -251,7 +251,7 @@ void issuers_is(struct registrar *r, struct peer *p, const struct ipc_issuer_is 
 	/* Right after ISSUER_LOAD it is the answer to that, else a new START. */
 	if (asked > 0 && clock_ms() - asked < LOAD_ANSWER_MS) {
 		fail(is, "the stored manufacturer key cannot be loaded: is the storage "
-			 "key another one?");
+			 "key, or the root, another one?");
 		heard(r, is, p->number);
 		return;
 	}
