@@ -287,6 +287,10 @@ static void world_begin(const struct mail *m, const struct tftp_request *r,
 	struct out o = out_of(packet, sizeof(packet));
 	struct tftp_options accepted = { .has_blksize = false };
 
+	/* a report and a confirmation are plain RFC 1350: nothing to acknowledge */
+	if (n->kind != NAME_REQUEST)
+		assert_false(r->options.has_blksize || r->options.has_windowsize ||
+			     r->options.has_tsize || r->options.has_timeout);
 	if (s != NULL)
 		return; /* a repeated request */
 	for (size_t i = 0; i < WORLD_TRANSFERS && s == NULL; i++)

@@ -481,6 +481,46 @@ static void test_link_certificate_is_kept(void **state)
 	assert_int_equal(world_flash().link.len, o.link.len);
 }
 
+/* A5: where names and keys are predetermined, those of a stored link are, too: what
+ * came with it is good at the next start. */
+static void test_stored_link_adds_its_name_and_key(void **state)
+{
+	static struct pki_cert successor, device;
+	struct pki_key key;
+	struct x509_values v;
+	struct x509_issuer *i;
+	struct out out = out_of(file, sizeof(file));
+
+	(void)state;
+	pki_make_key(1024, &key);
+	v = pki_values(&pki, &key);
+	v.organization = "Successor";
+	pki_manufacturer(&pki_profile, &v, pki.root, &successor);
+	v = pki_values(&pki, &good.device_key);
+	i = pki_issuer(&successor, &key);
+	pki_device(&pki_profile, &v, i, &device);
+	x509_issuer_free(i);
+	out.len = material_file(file, sizeof(file), &successor, &device,
+				&good.device_key);
+	certfile_put(&out, CERTFILE_LINK, successor.der, successor.len);
+	assert_false(out.full);
+
+	world_init(&pki, 12);
+	world.config.trust.names[0] = "C=US, O=Example, OU=DOCSIS, CN=Example CA";
+	world.config.trust.n_names = 1;
+	world.config.trust.keys[0] =
+		(struct x509_bytes){ pki.manufacturer_key.spki,
+				     pki.manufacturer_key.spki_len };
+	world.config.trust.n_keys = 1;
+	world_serve_file(file, out.len);
+	world_power_on();
+	world_run(WORLD_MINUTE);
+	assert_int_equal(world.events[AGENT_CONFIRMED], 1);
+	world_power_off();
+	world_power_on();
+	assert_int_equal(world.agent.enrol.state, ENROL_REST);
+}
+
 /* error 10: without the link nobody vouches for the new root */
 static void test_without_the_link(void **state)
 {
@@ -656,6 +696,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_secure_element_and_flash_failure, stop),
 		cmocka_unit_test_teardown(test_secure_element_that_takes_no_key, stop),
 		cmocka_unit_test_teardown(test_link_certificate_is_kept, stop),
+		cmocka_unit_test_teardown(test_stored_link_adds_its_name_and_key, stop),
 		cmocka_unit_test_teardown(test_without_the_link, stop),
 		cmocka_unit_test_teardown(test_idle_link_is_not_kept, stop),
 		cmocka_unit_test_teardown(test_server_address_is_kept_in_flash, stop),

@@ -142,6 +142,26 @@ static void test_removed_in_the_same_turn_is_not_called(void **state)
 	assert_int_equal(w->calls[0] + w->calls[1], 1);
 }
 
+static void stop_loop(void *ctx, int fd, uint32_t events)
+{
+	struct world *w = ctx;
+
+	count(ctx, fd, events);
+	loop_stop(w->loop);
+}
+
+static void test_nothing_is_called_after_the_stop(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(loop_add(w->loop, w->fd[0], EPOLLIN, stop_loop, w), 0);
+	assert_int_equal(loop_add(w->loop, w->fd[1], EPOLLIN, stop_loop, w), 0);
+	ring(w->fd[0]);
+	ring(w->fd[1]);
+	run_for(w, 1000);
+	assert_int_equal(w->calls[0] + w->calls[1], 1);
+}
+
 /* The same, but watched anew within the turn: the event that is still in the batch
  * was for the one before. */
 static void replace_other(void *ctx, int fd, uint32_t events)
@@ -223,6 +243,7 @@ int main(void)
 		T(test_deadline_in_the_past_does_not_wait),
 		T(test_each_descriptor_has_its_own_callback),
 		T(test_removed_in_the_same_turn_is_not_called),
+		T(test_nothing_is_called_after_the_stop),
 		T(test_event_of_a_predecessor_under_the_same_number_is_dropped),
 		T(test_change_of_interest),
 		T(test_signals_are_events),

@@ -8,10 +8,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "sys/udp.h"
 
@@ -123,6 +128,106 @@ static void S1_ipv6(void **state)
 	}
 	echo(AF_INET6, "::", "::1", "[::1]:");
 	echo(AF_INET6, "::1", "::1", "[::1]:");
+}
+
+/* An address is tentative for a moment, on a loopback too. */
+static bool is_usable(const struct in6_addr *a)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_addr = *a,
+				    .sin6_scope_id = 1 };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
+
+	for (int i = 0; i < WAIT_MS && rc < 0; i++) {
+		rc = bind(fd, (struct sockaddr *)&in6, sizeof(in6));
+		if (rc < 0)
+			(void)poll(NULL, 0, 1);
+	}
+	(void)close(fd);
+	return rc == 0;
+}
+
+/* In a child's own network namespace: its loopback has these addresses, too. */
+static void with_addresses(void (*fn)(void))
+{
+	static const char *const addresses[] = { "fd00::1", "fd00::2", "fe80::2" };
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	pid_t pid = fork();
+	int status, fd;
+
+	assert_true(pid >= 0);
+	if (pid > 0) {
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		return;
+	}
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    (fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0 ||
+	    ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
+		_exit(2);
+	for (size_t i = 0; i < 3; i++) {
+		struct in6_ifreq r = { .ifr6_prefixlen = 64, .ifr6_ifindex = 1 };
+
+		if (inet_pton(AF_INET6, addresses[i], &r.ifr6_addr) != 1 ||
+		    ioctl(fd, SIOCSIFADDR, &r) < 0 || !is_usable(&r.ifr6_addr))
+			_exit(3);
+	}
+	fn();
+	_exit(0);
+}
+
+static struct sockaddr_in6 in6_of(const char *text, uint16_t port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(port),
+				    .sin6_scope_id = 1 };
+
+	assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+	return in6;
+}
+
+/* A client at one address hears the answer of the other only. */
+static void answer_to(const char *client_at, const char *asked, uint32_t scope)
+{
+	struct udp_batch *b = udp_batch_new(SIZE);
+	uint16_t port;
+	int fd = bind_any("::", &port), c = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct sockaddr_in6 from = in6_of(client_at, 0), to = in6_of(asked, port);
+	struct udp_packet *p = udp_packet(b, 0);
+	uint64_t truncated;
+	char got[8];
+
+	assert_int_equal(bind(c, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(c, "hello", 5, 0), 5);
+	await(fd);
+	assert_int_equal(udp_receive(fd, b, &truncated), 1);
+	assert_int_equal(p->peer.scope, scope);
+	assert_int_equal(p->local.scope, scope);
+	assert_int_equal(udp_send(fd, b, 1), 1);
+	await(c);
+	assert_int_equal(recv(c, got, sizeof(got), 0), 5);
+	(void)close(c);
+	(void)close(fd);
+	udp_batch_free(b);
+}
+
+/* Link-local addresses are known with their interface, others without. */
+static void ask_and_answer(void)
+{
+	answer_to("fd00::1", "fd00::2", 0);
+	answer_to("fd00::2", "fd00::1", 0);
+	answer_to("fe80::2", "fe80::2", 1);
+}
+
+static void S1_ipv6_of_several_addresses(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || !has_ipv6()) {
+		(void)fputs("skip: needs root and IPv6\n", stderr);
+		skip();
+	}
+	with_addresses(ask_and_answer);
 }
 
 /* "::" and "0.0.0.0" can be listened on side by side. */
@@ -261,6 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(S1_answers_from_the_address_asked),
 		cmocka_unit_test(S1_ipv6),
+		cmocka_unit_test(S1_ipv6_of_several_addresses),
 		cmocka_unit_test(S1_both_wildcards),
 		cmocka_unit_test(batches_keep_order_and_tell_truncation),
 		cmocka_unit_test(a_refused_datagram_is_passed_over),
