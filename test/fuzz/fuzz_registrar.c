@@ -2,7 +2,8 @@
  *
  * The input is a script: a byte says who speaks next, more bytes what.  Signers answer
  * what they were asked, honestly or spoilt; a raw message is any bytes.  A turn is
- * the registrar's own, over a database in a folder of its own.  The oracle looks at
+ * the registrar's own, over a database in a folder of its own, whose disk may be full
+ * when it is to be committed.  The oracle looks at
  * what is committed, through a second handle, and at all that leaves:
  *
  *	a device has one certificate an epoch that is not void
@@ -11,13 +12,26 @@
  *	every message is one that the other end's parser takes, and its to hear */
 #include "fuzz/fuzz.h"
 #include "pki.h"
+#include <errno.h>
 #include "scratch.h"
 
 #include "base/cursor.h"
 #include "crypto/authcode.h"
 #include "wire/certfile.h"
 
+#include "crypto/issuedby.h"
+#include "store/store.h"
+
+static bool disk_full;
+
+static int commit_or_not(struct store *s)
+{
+	return disk_full ? -ENOSPC : store_commit(s);
+}
+
+#define store_commit commit_or_not
 #include "cmd/fieldcertd/registrar.c"
+#undef store_commit
 
 #define SECRETS                                                                        \
 	"secrets \"one\" { set = 1 kind = derived request = r confirm = c keybox = k " \
@@ -100,6 +114,16 @@ static uint16_t number_of(size_t caller)
 /* ---- what is committed ------------------------------------------------------------
  */
 
+static void check_issued(const struct row *row, const struct store_cert *c)
+{
+	const char *why;
+
+	require(row->tbs_len > 0 &&
+		memmem(c->der, c->der_len, row->tbs, row->tbs_len) != NULL);
+	require(x509_issued_by(c->der, c->der_len, pki.manufacturer_cert.der,
+			       pki.manufacturer_cert.len, &why) == 0);
+}
+
 static int see_cert(void *ctx, const struct store_cert *c)
 {
 	struct row *row = NULL;
@@ -120,9 +144,8 @@ static int see_cert(void *ctx, const struct store_cert *c)
 		row = &rows[n_rows++];
 		*row = (struct row){ .id = c->id, .mac = c->mac, .epoch = c->epoch };
 	}
-	if (c->state == CERT_ISSUED)
-		require(row->tbs_len > 0 &&
-			memmem(c->der, c->der_len, row->tbs, row->tbs_len) != NULL);
+	if (c->state == CERT_ISSUED && row->state != CERT_ISSUED)
+		check_issued(row, c);
 	require(mac_equal(&row->mac, &c->mac) && row->epoch == c->epoch);
 	row->state = c->state;
 	if (c->state == CERT_PLANNED) {
@@ -505,12 +528,14 @@ static void signer_speaks(struct cur *c)
 /* ---- turns and fieldcertctl
  * ---------------------------------------------------------- */
 
-static void take_turn(bool late)
+static void take_turn(bool late, bool fails)
 {
 	for (size_t i = 0; late && i < reg.n_late; i++)
 		reg.late[i].until = 0;
 	reg.refill_at = 0;
+	disk_full = fails;
 	turn(&reg, 0);
+	disk_full = false;
 	take_all();
 }
 
@@ -523,7 +548,7 @@ static void control_bytes(const uint8_t *p, size_t len)
 	struct chan *mine;
 	int64_t n;
 
-	take_turn(false);
+	take_turn(false, false);
 	require(chan_pair(fd) == 0);
 	mine = chan_new(fd[0], QUEUE_MAX);
 	conn->r = &reg;
@@ -720,9 +745,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (what % 8 == 6 && what >= 128)
 			call(what / 8 % CALLERS);
 		else
-			take_turn(what >= 128);
+			take_turn(what >= 128, what & 64);
 	}
-	take_turn(true);
+	take_turn(true, false);
 	end();
 	return 0;
 }

@@ -178,6 +178,7 @@ static void check_signed(const struct ipc_sign *q, const struct ipc_signed *a)
 	for (size_t i = 0; i < n_said && !own; i++)
 		own = mac_equal(&q->mac, &said[i].mac) &&
 		      same(&q->tbs, said[i].tbs, said[i].tbs_len) &&
+		      memcmp(q->seal, said[i].seal, sizeof(q->seal)) == 0 &&
 		      same(&q->issuer, said[i].issuer, strlen(said[i].issuer));
 	require(own);
 	require(memmem(a->cert.p, a->cert.len, q->tbs.p, q->tbs.len) != NULL);

@@ -81,6 +81,7 @@ def signer():
 
 def registrar():
     turn, late, signer_anew, front_anew = b"\7", b"\x87", b"\x96", b"\x86"
+    full = b"\x47"
 
     def front(what, who=0, n=1):
         return bytes([0, what, who, n])
@@ -122,6 +123,16 @@ def registrar():
                                turn + signed(tbs=bit(60)) + turn,
         "another-device": asked + front(0, 1) + turn + planned() + planned(8, 1) + turn +
                           signed(1) + signed(1, 1) + turn,
+        "another-serial-number": asked + planned() + turn + signed(tbs=bit(20)) + turn + ask + turn,
+        "signature": asked + planned() + turn + signed(cert=bit(520)) + turn + ask + turn +
+                     signed(cert=bit(460)) + turn,
+        "disk-full-at-request": ready + ask + full + turn + ask + turn + planned() + turn,
+        "disk-full-at-plan": asked + planned() + full + turn + planned() + turn + signed() + turn,
+        "disk-full-at-issue": asked + planned() + turn + signed() + ask + full + ask + turn +
+                              signed() + ask + turn,
+        "disk-full-at-issuer": with_root + full + turn + issuer_made() + full + turn +
+                               issuer_made() + turn + ask + turn,
+        "disk-full-at-confirmation": issued + ask + turn + delivered + confirm + b"\xc7" + late,
         "one-key-for-two": asked + front(0, 1) + turn + planned(1) + planned(1, 1) + turn +
                            signed() + signed(0, 1) + turn,
         "seal-refused": asked + 4 * (planned() + turn + signed(16) + turn),
