@@ -61,8 +61,8 @@ def signer():
         "tbs": plan() + sign(tbs=bit(40)) + sign(tbs=cut(30)) + sign(),
         "another-device": plan() + plan(mac=1) + sign(who=1) + sign(0, 2) + sign(1),
         "another-issuer": made + sign(who=0x80) + sign(who=0x90) + plan() + sign(1, 0x9f),
-        "another-device's-key": plan() + wrap(who=1) + sign(wrapped=bit(20)) + wrap(set_=9),
-        "issuer's-key-as-a-device's": make() + plan() + wrap(who=0x4f) + wrap(who=0x41),
+        "key-of-another-device": plan() + wrap(who=1) + sign(wrapped=bit(20)) + wrap(set_=9),
+        "key-of-the-issuer": make() + plan() + wrap(who=0x4f) + wrap(who=0x41),
         "registered-key": plan(spki=AS_IS) + sign() + plan(spki=bit(90)) + plan(spki=cut(60)),
         "dates": b"".join(plan(when=w) for w in range(0, 64, 5)) + sign(2),
         "issuer-made": made + sign(set_=7) + make() + make(0) + make(0xd),
@@ -70,7 +70,7 @@ def signer():
         "issuer-cut": make() + load(cert=cut(200)) + load(wrapped=cut(9)) + load(0) + load(3),
         "issuer-signature": make() + load(cert=bit(0x1fff)) + load(cert=bit(580)),
         "issuer-of-its-own": make() + load(5) + plan(1) + sign(),
-        "issuer-with-a-device's-key": plan() + load(9) + load(8),
+        "issuer-with-key-of-a-device": plan() + load(9) + load(8),
         "not-to-be-said": raw(7, struct.pack(">H", 5)) + raw(7, struct.pack(">H", 6)) +
                           raw(7, struct.pack(">HQ", 33, 7) + MAC),
         "raw": raw(7, struct.pack(">HQ", 98, 1) + MAC + blob(b"J09") + b"\1" + blob(b"w")) +
