@@ -502,6 +502,28 @@ static uint64_t errors_of(unsigned number)
 	return n[number];
 }
 
+static int add_kind(void *ctx, const struct store_event *e)
+{
+	char *text = ctx;
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, 256 - n, "%s ", e->kind);
+	return 0;
+}
+
+/* What happened to the device, the latest first. */
+static const char *events(void)
+{
+	static char text[256];
+	struct store *s;
+
+	text[0] = '\0';
+	assert_int_equal(store_open(w.db, STORE_READ, &s), 0);
+	assert_int_equal(store_event_each(s, &pki_mac, 0, add_kind, text), 0);
+	store_close(s);
+	return text;
+}
+
 /* The registrar has nothing more to answer: wait until it has committed. */
 static void wait_for_state(enum device_state want)
 {

@@ -10,7 +10,8 @@
 	"}\n"
 static const char with_certificate[] =
 	SECRETS "issuer \"ca\" { certificate = ca.pem key = ca.key }\n"
-		"class \"keyless\" { key-source = registry }\n";
+		"class \"keyless\" { key-source = registry }\n"
+		"class \"bare\" { validity-days = 7 send-manufacturer = no }\n";
 static const char with_root[] =
 	SECRETS "issuer \"ca\" { root-certificate = r.pem root-key = r.key "
 		"organization = x }\n";
@@ -170,6 +171,27 @@ static void s3_not_found_first_and_the_file_later(void **state)
 	expect_quiet(w.signer);
 }
 
+/* S14: what was issued stands in the audit chain and in the device's events, once; and
+ * the clock may not go back behind it. */
+static void s14_what_is_issued_is_on_record(void **state)
+{
+	struct store_audit last;
+	struct store *s;
+	int64_t floor;
+
+	(void)state;
+	assert_int_equal(ask(), IPC_VERDICT_NOT_FOUND);
+	issue_one(); /* which asks once more */
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	assert_string_equal(events(), "issued request registered ");
+	assert_int_equal(store_open(w.db, STORE_READ, &s), 0);
+	assert_int_equal(store_audit_last(s, &last), 0);
+	assert_int_equal(store_number_get(s, "clock_floor", &floor), 0);
+	store_close(s);
+	assert_non_null(strstr(last.what, "issued mac=00:10:4B:AB:CD:EF epoch=1 "));
+	assert_in_range(floor, time(NULL) - 60, time(NULL));
+}
+
 /* What is asked of a signer was committed before, and no answer goes ahead of it. */
 static void s4_nothing_leaves_before_it_is_committed(void **state)
 {
@@ -279,6 +301,22 @@ static void s4_a_reset_in_the_middle_voids_the_plan(void **state)
 	expect_plan(&q);
 	assert_memory_not_equal(p.plan.cert_serial, q.plan.cert_serial,
 				IPC_CERT_SERIAL_LEN);
+}
+
+/* The signer may take its time over the old one. */
+static void s4_a_reset_in_the_middle_is_planned_for_at_once(void **state)
+{
+	struct planned p;
+	struct to_sign t;
+
+	(void)state;
+	(void)ask();
+	expect_plan(&p);
+	send_planned(&p);
+	expect_sign(&t);
+	reset_device();
+	(void)ask();
+	expect_plan(&p);
 }
 
 static void s3_denied_in_the_middle_nothing_is_issued(void **state)
@@ -513,6 +551,22 @@ static void a_certificate_that_was_not_planned_is_not_served(void **state)
 	sign_something_else(tbs, len, "not the planned one");
 }
 
+static void a_signer_that_lost_the_private_key_is_noticed(void **state)
+{
+	struct planned p;
+	struct to_sign t;
+
+	(void)state;
+	(void)ask();
+	expect_plan(&p);
+	send_planned(&p);
+	expect_sign(&t);
+	t.sign.wrapped.len = 0; /* no key in the answer */
+	send_signed(&t, t.tbs, t.tbs_len);
+	wait_for_reason("lost the private key");
+	assert_int_equal(certs(CERT_ISSUED), 0);
+}
+
 /* A broken HSM: the right bytes, the wrong signature. */
 static void a_signature_that_does_not_hold_is_not_served(void **state)
 {
@@ -571,6 +625,39 @@ static void s5_registered_keys_are_certified_and_missing_ones_waited_for(void **
 	wait_for_state(DEVICE_ISSUED);
 	assert_string_equal(device().waiting, "");
 	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	/* without a private key in it, it is for every secret set */
+	send_ask(&pki_mac, 2);
+	assert_int_equal(verdict(), IPC_VERDICT_FILE);
+}
+
+static void s7_a_classes_own_dates_and_contents(void **state)
+{
+	static struct control_message m;
+	struct certfile f;
+	struct planned p;
+	struct to_sign t;
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	m.type = CONTROL_DEVICES;
+	m.u.devices.update = 1;
+	m.u.devices.n = 1;
+	m.u.devices.rows[0].mac = pki_mac;
+	m.u.devices.rows[0].class_name =
+		(struct ipc_blob){ (const uint8_t *)"bare", 4 };
+	control_change(&m);
+	(void)ask();
+	expect_plan(&p);
+	assert_int_equal(p.plan.not_after - p.plan.not_before, 7 * PKI_DAY);
+	send_planned(&p);
+	expect_sign(&t);
+	send_signed(&t, t.tbs, t.tbs_len);
+	wait_for_state(DEVICE_ISSUED);
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	assert_int_equal(certfile_parse(w.got.u.answer.file.p, w.got.u.answer.file.len,
+					&f, NULL),
+			 DEVICE_OK);
+	assert_false(f.manufacturer.present);
 }
 
 static void n6_a_device_of_another_secret_set_gets_its_key_wrapped_again(void **state)
@@ -680,6 +767,45 @@ static void s11_a_report_is_recorded_for_who_was_served(void **state)
 	assert_int_equal(errors_of(9), 1);
 	delivered(1); /* it comes again, and all is well */
 	wait_for_state(DEVICE_DELIVERED);
+}
+
+static void s11_a_report_after_a_reset_is_of_the_old_file(void **state)
+{
+	(void)state;
+	issue_one();
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	reset_device();
+	assert_int_equal(report(9, &here), IPC_VERDICT_NOTED);
+	assert_int_equal(errors_of(9), 1);
+	assert_int_equal(device().state, DEVICE_REGISTERED);
+}
+
+/* The same error of a file that was fetched anew is another one. */
+static void s11_each_transfer_has_its_own_error(void **state)
+{
+	time_t first;
+
+	(void)state;
+	issue_one();
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	assert_int_equal(report(9, &here), IPC_VERDICT_NOTED);
+	for (first = time(NULL); time(NULL) <= first + 1;)
+		(void)poll(NULL, 0, 20);
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	assert_int_equal(report(9, &here), IPC_VERDICT_NOTED);
+	assert_int_equal(errors_of(9), 2);
+}
+
+/* S10: fetched once more, it stays confirmed. */
+static void s10_a_late_word_of_a_delivery_undoes_nothing(void **state)
+{
+	(void)state;
+	issue_one();
+	delivered(1);
+	assert_int_equal(confirm(false), IPC_VERDICT_NOTED);
+	delivered(1);
+	assert_int_equal(ask(), IPC_VERDICT_FILE);
+	assert_int_equal(device().state, DEVICE_CONFIRMED);
 }
 
 static void the_digest_of_the_present_file(void **state)
@@ -919,6 +1045,7 @@ int main(void)
 		T(the_table_is_there_again_after_a_restart),
 		T(a_full_table_grows),
 		T(s3_not_found_first_and_the_file_later),
+		T(s14_what_is_issued_is_on_record),
 		T(s4_nothing_leaves_before_it_is_committed),
 		T(s4_many_requests_one_certificate),
 		T(s3_denied),
@@ -926,6 +1053,7 @@ int main(void)
 		T(s4_the_old_file_is_served_while_the_new_one_is_made),
 		T(s4_a_reset_in_the_middle_voids_the_plan),
 		T(s3_denied_in_the_middle_nothing_is_issued),
+		T(s4_a_reset_in_the_middle_is_planned_for_at_once),
 		T(s4_killed_before_the_plan_it_is_planned_after),
 		T(s4_killed_after_the_plan_the_same_bytes_are_signed),
 		T(s4_killed_while_signed_comes_there_is_one),
@@ -935,14 +1063,19 @@ int main(void)
 		T(s4_an_issuer_that_changed_is_planned_for_again),
 		T(a_signer_that_always_changes_its_mind_ends_somewhere),
 		T(a_certificate_that_was_not_planned_is_not_served),
+		T(a_signer_that_lost_the_private_key_is_noticed),
 		T(a_signature_that_does_not_hold_is_not_served),
 		T(s5_registered_keys_are_certified_and_missing_ones_waited_for),
+		T(s7_a_classes_own_dates_and_contents),
 		T(n6_a_device_of_another_secret_set_gets_its_key_wrapped_again),
 		T(n4_an_early_confirmation_is_noted_but_does_not_count),
 		T(n4_a_confirmation_waits_for_word_of_the_delivery),
 		T(n4_a_bound_confirmation_counts_at_once),
 		T(a_delivery_is_of_the_file_that_is_there),
 		T(s11_a_report_is_recorded_for_who_was_served),
+		T(s11_a_report_after_a_reset_is_of_the_old_file),
+		T(s11_each_transfer_has_its_own_error),
+		T(s10_a_late_word_of_a_delivery_undoes_nothing),
 		T(the_digest_of_the_present_file),
 		T_ROOT(s4_a_manufacturer_certificate_is_made_once),
 		T_ROOT(an_issuer_that_cannot_be_made_is_told),
