@@ -18,7 +18,7 @@ import time
 class Rogue:
     def __init__(self, content, host="127.0.0.1", port=0):
         self.content = content
-        self.names, self.times, self.requests = [], [], []
+        self.names, self.times, self.requests, self.peers = [], [], [], []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((host, port))
         self.host, self.port = self.sock.getsockname()
@@ -66,6 +66,7 @@ class Rogue:
             self.names.append(name)
             self.times.append(time.monotonic())
             self.requests.append(data)
+            self.peers.append(peer)
             threading.Thread(
                 target=self._answer, args=(name, peer, options), daemon=True
             ).start()

@@ -84,6 +84,13 @@ def test_exit_status_unconfirmed(modem, material):
         assert len(rogue.confirmations()) == 5
 
 
+def test_source_address(modem):
+    with Rogue(2) as rogue:
+        done = modem(rogue, source='"127.0.0.7"').once()
+        assert done.returncode == REJECTED, done.stderr
+        assert {host for host, _ in rogue.peers} == {"127.0.0.7"}
+
+
 def test_status(modem, material):
     with Rogue(1) as rogue:
         m = modem(rogue)

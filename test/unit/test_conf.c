@@ -333,6 +333,7 @@ static const struct {
 	  { "single-port = maybe", "neither yes nor no" } },
 	{ GOOD "listen = \"localhost:69\"", 3, { "localhost:69", "numeric" } },
 	{ GOOD "listen = {\"127.0.0.1:1\",\n\"127.0.0.1:70000\"}", 4, { "70000" } },
+	{ GOOD "listen = {\"127.0.0.1:65536\"}", 3, { "'127.0.0.1:65536'" } },
 	{ GOOD "listen = {\"::1:69\"}", 3, { "'::1:69'" } },
 	{ GOOD "listen = {\"[::1:69\"}", 3, { "'[::1:69'" } },
 	{ GOOD "listen = {\"[::1]69\"}", 3, { "'[::1]69'" } },

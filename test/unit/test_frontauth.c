@@ -382,6 +382,42 @@ static void a_reload(void **state)
 	assert_int_equal(judge(w, "CM_" MAC_NAME "_d3_2f_17.509"), DESK_RIGHT);
 }
 
+/* Numbers of classes are those of one table and one configuration: in the next they
+ * may be another's. */
+static void classes_are_looked_up_anew(void **state)
+{
+	static const char moved[] =
+		"database = \"db\"\ncontrol = \"control\"\nstorage-key = \"storage\"\n"
+		"secrets \"alpha\" { set = 1 kind = shared request = a1 confirm = a2 "
+		"keybox = a3 }\n"
+		"secrets \"beta\" { set = 2 kind = shared request = b1 confirm = b2 "
+		"keybox = b3 }\n"
+		"issuer \"i\" { certificate = c key = k }\n"
+		"class \"tight\" { secrets = {alpha} types = {CM} }\n"
+		"class \"default\" { secrets = {alpha, beta} types = {CM} }\n";
+	struct world *w = *state;
+	struct conf *after = parse(moved);
+	char why[FRONTAUTH_WHY_SIZE] = "";
+	size_t size = devtable_size(100, 1000);
+	void *memory = calloc(1, size);
+
+	assert_int_equal(judge(w, "CM_" MAC_NAME "_d3_2f_17.509"), DESK_RIGHT);
+	hand_over_all(w, after);
+	assert_int_equal(frontauth_start(w->auth, after, why), 0);
+	conf_free(w->conf);
+	w->conf = after;
+	assert_int_equal(judge(w, "CM_" MAC_NAME "_d3_2f_17.509"), DESK_RIGHT);
+
+	assert_non_null(memory);
+	assert_int_equal(devtable_format(memory, size, 100, &w->table), 0);
+	put(w, &device, "CM", "tight", 0);
+	frontauth_table(w->auth, &w->table);
+	free(w->memory);
+	w->memory = memory;
+	assert_int_equal(judge(w, "CM_" MAC_NAME "_d3_2f_17.509"), DESK_CODE_WRONG);
+	assert_int_equal(judge(w, "CM_" MAC_NAME "_b0_a1_6e.509"), DESK_RIGHT);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -399,6 +435,7 @@ int main(void)
 		T(S11_reports_need_no_code),
 		T(without_a_table_nothing_is_judged),
 		T(a_reload),
+		T(classes_are_looked_up_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
