@@ -852,9 +852,12 @@ static void expect_load(void)
 	assert_int_equal(w.got.u.issuer_load.wrapped.len, 7);
 }
 
+/* S14, too: it is on record. */
 static void s4_a_manufacturer_certificate_is_made_once(void **state)
 {
+	struct store_audit last;
 	struct planned p;
+	struct store *s;
 
 	(void)state;
 	(void)ask();
@@ -867,6 +870,10 @@ static void s4_a_manufacturer_certificate_is_made_once(void **state)
 	expect_load();
 	announce(true);
 	expect_plan(&p); /* only now */
+	assert_int_equal(store_open(w.db, STORE_READ, &s), 0);
+	assert_int_equal(store_audit_last(s, &last), 0);
+	store_close(s);
+	assert_string_equal(last.what, "issuer-made issuer=ca");
 	kill_it();
 	start_silent();
 	announce(false);
@@ -874,6 +881,19 @@ static void s4_a_manufacturer_certificate_is_made_once(void **state)
 	expect_plan(&p);
 	new_signer(); /* has it at once */
 	expect_plan(&p);
+}
+
+static void s4_a_maker_that_ends_is_replaced(void **state)
+{
+	(void)state;
+	announce(false);
+	expect(w.signer, IPC_ISSUER_MAKE);
+	chan_free(w.signer);
+	w.signer = send_peer(IPC_ROLE_SIGNER, 0);
+	announce(false);
+	expect(w.signer, IPC_ISSUER_MAKE);
+	send_made();
+	expect_load();
 }
 
 static void an_issuer_that_cannot_be_made_is_told(void **state)
@@ -1078,6 +1098,7 @@ int main(void)
 		T(s10_a_late_word_of_a_delivery_undoes_nothing),
 		T(the_digest_of_the_present_file),
 		T_ROOT(s4_a_manufacturer_certificate_is_made_once),
+		T_ROOT(s4_a_maker_that_ends_is_replaced),
 		T_ROOT(an_issuer_that_cannot_be_made_is_told),
 		T(a_full_disk_is_not_found_and_seen_in_the_status),
 		T(the_queue_is_taken_up_again_when_the_disk_has_room),
