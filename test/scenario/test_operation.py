@@ -161,6 +161,7 @@ def test_confirmation_is_answered_after_it_was_recorded(on_small_disk):
     """S10: while it can't be committed there is no answer, so the modem says it again."""
     server, database, fill, free = on_small_disk
     server.fetch()
+    until(lambda: column(database, "select state from devices") == "delivered")
     fill()
     yy = request_code(server.secret("request"))
     ok = rrq(confirm_name(server.secret("confirm"), yy))
